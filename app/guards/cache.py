@@ -1,0 +1,162 @@
+"""`cache:` beside `kwargs` keeps answers to GET and gives them again.
+
+::
+
+    cache:                            # at the top of the YAML; both exist without it
+      memory: {type: memory, size: 100_000_000}
+      shared: {type: disk, path: var/cache, size: 1_000_000_000}
+
+    url:
+      report:
+        pattern: /report
+        handler: Function
+        cache: {key: [request.uri, headers.Accept], store: shared, expiry: {duration: 60}}
+
+`memory` belongs to one worker and ends with a reload; `disk` is shared by all workers and survives a restart. The store
+is looked into after the other guards let the request pass. An answer that sets a cookie, says `no-store` or `private`,
+varies by a header that is not in `key`, or is streamed, is not kept.
+"""
+
+import hashlib
+from collections.abc import Callable, Mapping, Set
+from typing import Any, Literal
+
+from flask import Blueprint, Response, g, request
+from flask.blueprints import BlueprintSetupState
+from pydantic import Field, PrivateAttr, field_validator, model_validator
+
+from app import settings as base
+from app.caching import DiskCache, Entry, MemoryCache
+from app.mounts import Mount
+from app.sending import compression
+
+TEN_YEARS = 10 * 365 * 86400
+
+KEYS: dict[str, Callable[[str], Any]] = {
+    "request": lambda name: request.full_path if name == "uri" else getattr(request, name, ""),
+    "headers": lambda name: request.headers.get(name, ""),
+    "cookies": lambda name: request.cookies.get(name, ""),
+    "args": lambda name: request.args.getlist(name),
+}
+
+_NOT_KEPT = frozenset(("date", "server", "content-length", "connection", "transfer-encoding"))
+"""Headers that belong to one answer, not to its content."""
+
+_PARTS = frozenset((206, 304))
+"""Answers without the whole content. What is kept answers them by itself, so 304 in `status` says nothing more."""
+
+
+class Store(base.Settings):
+    """One entry of the top-level `cache:`."""
+
+    type: Literal["memory", "disk"] = Field("memory", description="Of one worker, or shared by all")
+    size: int = Field(100_000_000, gt=0, description="Bytes it may hold; what was used longest ago goes first")
+    path: base.SitePath | None = Field(None, description="Folder of a disk store; var/cache unless set")
+    default: bool = Field(False, description="Used by mounts that name no store")
+
+
+class Expiry(base.Settings):
+    """How long an answer is kept."""
+
+    duration: float = Field(TEN_YEARS, gt=0, description="Seconds")
+
+
+class Settings(base.Settings):
+    """`true` keeps every 200 by its URI."""
+
+    key: base.Words = Field(("request.uri",), description="What tells answers apart: request.X, headers.X, args.X ...")
+    store: str | None = Field(None, description="Name of a store in the top-level `cache:`")
+    expiry: Expiry = Field(default_factory=Expiry, description="How long to keep")
+    status: tuple[int, ...] = Field((200, 304), description="Which answers to keep")
+    _store: tuple[str, Store] = PrivateAttr(("memory", Store()))
+
+    @model_validator(mode="before")
+    @classmethod
+    def _true_is_all(cls, value: Any) -> Any:
+        return {} if value is True else value
+
+    @field_validator("key")
+    @classmethod
+    def _known(cls, keys: tuple[str, ...]) -> tuple[str, ...]:
+        for key in keys:
+            family, _, name = key.partition(".")
+            if family not in KEYS or not name:
+                raise ValueError(f"{key!r} tells no answers apart: use {', '.join(f'{known}.NAME' for known in KEYS)}")
+        return keys
+
+    def with_store(self, stores: Mapping[str, Store]) -> "Settings":
+        """These settings with the store that they name; ValueError if there is none of the name."""
+        known = {"memory": Store(), "disk": Store(type="disk"), **stores}
+        default = next((name for name, store in stores.items() if store.default), next(iter(stores), "memory"))
+        name = self.store or default
+        if name not in known:
+            raise ValueError(f"there is no store {name!r}: there are {', '.join(known)}")
+        self._store = (name, known[name])
+        return self
+
+
+def attach(bp: Blueprint, settings: Settings, mount: Mount) -> None:
+    """Answer from the cache before the view, and keep what the view answers."""
+    name, store = settings._store
+    parts = [(KEYS[family], part) for family, _, part in (key.partition(".") for key in settings.key)]
+    named = {key.partition(".")[2].lower() for key in settings.key if key.startswith("headers.")}
+    cache: MemoryCache | DiskCache
+
+    @bp.record_once
+    def open_store(state: BlueprintSetupState) -> None:
+        nonlocal cache
+        stores = state.app.extensions.setdefault("skerry.caches", {})
+        cache = stores.setdefault(name, _open(name, store, mount))
+
+    def key() -> bytes:
+        # The mount and the path belong to every key: mounts that share a store never answer for each other. So does
+        # the coding that the client accepts, as the view may have chosen by it.
+        accepted = compression.codings(request.environ.get("HTTP_ACCEPT_ENCODING"))
+        values = [mount.name, request.path, accepted, *[value(part) for value, part in parts]]
+        return hashlib.blake2b(repr(values).encode(errors="surrogatepass"), digest_size=20).digest()
+
+    @bp.before_request
+    def answer() -> Response | None:
+        if request.method not in ("GET", "HEAD"):
+            return None
+        entry = cache.get(key())
+        if entry is None:
+            return None
+        g.from_cache = True
+        return _conditional(Response(entry.body, entry.status, entry.headers))
+
+    @bp.after_request
+    def keep(response: Response) -> Response:
+        if request.method == "GET" and not g.get("from_cache") and _may_keep(response, settings.status, named):
+            headers = [(name, value) for name, value in response.headers if name.lower() not in _NOT_KEPT]
+            entry = Entry(response.status_code, headers, response.get_data())
+            cache.put(key(), entry, settings.expiry.duration)
+            return _conditional(response)
+        return response
+
+
+def _open(name: str, store: Store, mount: Mount) -> MemoryCache | DiskCache:
+    if store.type == "memory":
+        return MemoryCache(store.size)
+    return DiskCache((store.path or mount.state / "cache") / f"{name}.sqlite", store.size)
+
+
+def _conditional(response: Response) -> Response:
+    """With an entity tag, and 304 for a client that has this answer already."""
+    response.add_etag()
+    response.make_conditional(request)
+    return response
+
+
+def _may_keep(response: Response, status: tuple[int, ...], named: Set[str]) -> bool:
+    control, varies = response.cache_control, {name.lower() for name in response.vary}
+    return (
+        response.status_code in status
+        and response.status_code not in _PARTS
+        and not response.is_streamed
+        and not response.direct_passthrough
+        and "Set-Cookie" not in response.headers
+        and not control.no_store
+        and not control.private
+        and varies <= {"accept-encoding", *named}
+    )

@@ -1,0 +1,77 @@
+import datetime
+import decimal
+import json
+from collections import namedtuple
+
+import pytest
+
+from app.json_provider import dumps
+
+Point = namedtuple("Point", "x y")
+
+
+class Frame:
+    """As pandas has it: a table that knows its columns."""
+
+    columns = ["a"]
+
+    def to_dict(self, orient=None):
+        return [{"a": 1}] if orient == "records" else {}
+
+
+class Series:
+    def to_dict(self):
+        return {"a": 1}
+
+
+class Array:
+    def tolist(self):
+        return [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (None, "null"),
+        (True, "true"),
+        (1.5, "1.5"),
+        (float("nan"), "null"),
+        (10**30, "1" + "0" * 30),
+        ({"a": 2**64}, '{"a":18446744073709551616}'),
+        ("é", '"é"'),
+        ((1, "a"), '[1,"a"]'),
+        ({"a": [1, {}]}, '{"a":[1,{}]}'),
+        ({1: "a", None: "b"}, '{"1":"a","null":"b"}'),
+        (b"\x00\xff", '"AP8="'),
+        (datetime.date(2024, 2, 29), '"2024-02-29"'),
+        (datetime.datetime(2024, 2, 29, 12, tzinfo=datetime.UTC), '"2024-02-29T12:00:00+00:00"'),
+        (Point(1, 2), '{"x":1,"y":2}'),
+        (Frame(), '[{"a":1}]'),
+        (Series(), '{"a":1}'),
+        ([Array()], "[[1,2]]"),
+    ],
+)
+def test_values_have_a_json_form(value, text):
+    assert dumps(value).decode() == text
+
+
+@pytest.mark.parametrize(
+    "value", [{1, 2}, object(), decimal.Decimal(1), lambda: 1, {"a": {1}}], ids=lambda v: type(v).__name__
+)
+def test_what_has_no_json_form_is_named(value):
+    with pytest.raises(TypeError, match=r"has no JSON form|not JSON serializable"):
+        dumps(value)
+
+
+def test_flask_s_json_is_the_same(site):
+    client = site("""
+        url:
+          echo: {pattern: /echo, handler: Function, kwargs: {function: flask.jsonify(handler.request.json)}}
+    """)
+    answer = client.post("/echo", json={"a": [1, None, "é"]})
+    assert (answer.content_type, answer.text) == ("application/json", '{"a":[1,null,"é"]}')
+    assert client.post("/echo", data="{", content_type="application/json").status_code == 400
+
+
+def test_large_whole_numbers_come_back_as_they_are():
+    assert json.loads(dumps([10**30, 1.5, "a"])) == [10**30, 1.5, "a"]
