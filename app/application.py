@@ -16,7 +16,7 @@ from werkzeug.routing import MapAdapter, Rule
 from werkzeug.utils import cached_property
 from werkzeug.wsgi import LimitedStream
 
-from app import guards, mounts, problems, request_id
+from app import guards, mounts, offload, problems, request_id
 from app.guards import log as request_log
 from app.json_provider import JSONProvider
 from app.listening import BehindProxy
@@ -148,6 +148,7 @@ def build(site: Site) -> Application:
     for mount in site.mounts:
         name, mount = mounts.register(app, mount, guards.attach)
         app.mounts[name] = mount
+        offload.pause()  # a reload builds while others are served
     if site.app.listen.xheaders:
         app.wsgi_app = BehindProxy(app.wsgi_app)  # type: ignore[method-assign]  # Flask's documented place for it
     return app

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable
 from contextvars import ContextVar, copy_context
 from functools import cache, partial
-from time import monotonic
+from time import monotonic, sleep
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 if TYPE_CHECKING:
@@ -34,6 +34,12 @@ def cooperative() -> bool:
     """Whether gevent has patched this process, so that a blocking call would stop other greenlets."""
     monkey = sys.modules.get("gevent.monkey")
     return monkey is not None and bool(monkey.is_module_patched("socket"))
+
+
+def pause() -> None:
+    """Let the worker's other greenlets have their turn in the midst of long work in Python; elsewhere, nothing."""
+    if cooperative():
+        sleep(0)
 
 
 def run(fn: Callable[..., T], /, *args: object, deadline: float | None = None, **kwargs: object) -> T:

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from app import entries
+from app import entries, offload
 from app.config import Config, Map
 from app.config.secrets import Secrets, redacted
 from app.config.yaml_source import Report
@@ -52,7 +52,11 @@ def build(config: Config, features: Features) -> Site:
     entries.check_defaults(check, features)
     check.config = replace(config, tree=entries.with_defaults(config.tree, features))
     url = check.mapping(("url",), "names to mounts")
-    mounts = [mount for name in url if (mount := entries.Entry(check, features, stores, name).mount())]
+    mounts = []
+    for name in url:
+        mount = entries.Entry(check, features, stores, name).mount()
+        mounts += [mount] if mount else []
+        offload.pause()  # a reload checks while others are served
     mounts = [replace(mount, mime=mime) for mount in without_conflicts(mounts, check)]
     mistakes = (*config.mistakes, *check.mistakes)
     return Site(config, app, logging, tuple(mounts), mistakes, tuple(check.warnings))

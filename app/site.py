@@ -1,5 +1,6 @@
 """The running site: one WSGI callable that serves the current application and swaps in a new one when files change."""
 
+import gc
 import importlib
 import logging
 import os
@@ -101,6 +102,7 @@ class Running:
         built, files = self._attempt()
         if built is not None and (self.application.mistakes or not built.mistakes):
             self._serve(built, started)
+            gc.collect()  # applications are full of cycles: the old ones would pile up until Python looks for them
             log.warning("%s: reloaded", self.file)
             return True
         log.error("%s: not reloaded, the last good site goes on: mend the lines above", self.file)

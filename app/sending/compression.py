@@ -1,7 +1,6 @@
 """Content codings: which one a client prefers (RFC 9110 §12.5.3), and gzip that never holds the worker up."""
 
 import re
-import time
 import zlib
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
@@ -73,7 +72,7 @@ def gzip_chunks(chunks: Iterable[bytes]) -> Iterator[bytes]:
     for chunk in chunks:
         if packed := compressor.compress(chunk):
             yield packed
-        time.sleep(0)
+        offload.pause()
     yield compressor.flush()
 
 

@@ -1,0 +1,1 @@
+"""Benchmarks: each prints a figure, the bound that it should keep, and whether it does."""
