@@ -50,6 +50,11 @@ class Handler:
         """The pattern's named groups."""
         return {name: value for name, value in self._groups.items() if not is_positional(name)}
 
+    @property
+    def current_user(self) -> None:
+        """Nobody: there is no sign-in yet."""
+        return None
+
     @cached_property
     def args(self) -> dict[str, list[str]]:
         """The arguments of the query, then of a form body; each name with all its values, stripped.

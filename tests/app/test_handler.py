@@ -79,3 +79,18 @@ def answer(handler):
 def test_the_mount_is_known_by_name_and_settings(call):
     answer = call("[handler.name, handler.kwargs.function, handler.request.path]")
     assert answer.json == ["f", "[handler.name, handler.kwargs.function, handler.request.path]", "/f"]
+
+
+@pytest.mark.parametrize(
+    "name, value", [("X-A", "a\r\nX-B: b"), ("X A", "a"), ("X-A", "日本")], ids=["lines", "name", "text"]
+)
+def test_a_header_that_cannot_be_sent_fails_where_it_is_set(site, name, value):
+    client = site(
+        """
+        url: {set: {pattern: /, handler: Function, kwargs: {function: headers.set}}}
+        """,
+        files={"headers.py": f"def set(handler):\n    handler.set_header({name!r}, {value!r})\n"},
+    )
+    answer = client.get("/")
+    assert answer.status_code == 500
+    assert "X-B" not in answer.headers

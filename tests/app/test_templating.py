@@ -79,3 +79,17 @@ def test_templates_of_one_name_in_two_folders_do_not_mix(tmp_path, tornado):
         (tmp_path / folder).mkdir()
         (tmp_path / folder / "a.html").write_text(folder)
     assert [render(tmp_path / folder / "a.html", {}, tornado=tornado) for folder in ("x", "y", "x")] == ["x", "y", "x"]
+
+
+def test_a_sites_template_may_extend_our_frame(site):
+    page = '{% extends "base.html" %}{% block main %}<h1>{{ handler.name }}</h1>{% endblock %}'
+    client = site(
+        """
+        app: {title: Sensors}
+        url: {home: {pattern: /, handler: File, kwargs: {path: home.html, template: true}}}
+        """,
+        files={"home.html": page},
+    )
+    answer = client.get("/").text
+    assert "<h1>home</h1>" in answer
+    assert "Sensors" in answer and "/-/static/skerry.css" in answer
