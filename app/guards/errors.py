@@ -50,6 +50,13 @@ class Page(base.Settings):
             raise ValueError(f"there is no file {path}")
         return path
 
+    @field_validator("function")
+    @classmethod
+    def _compiles(cls, text: str | None) -> str | None:
+        if text is not None:
+            expressions.Expression(text, Function.names)
+        return text
+
     @model_validator(mode="after")
     def _one_of_two(self) -> "Page":
         if (self.path is None) == (self.function is None):
@@ -103,7 +110,10 @@ class _Answer:
             )
             return problems.answer(error)
         response.headers.extend(problems.headers(error))
-        response.headers.update({name: str(value) for name, value in self.page.headers.items()})
+        for name, value in self.page.headers.items():
+            response.headers.remove(name)
+            if value not in (None, False):
+                response.headers[name] = str(value)
         return response
 
     def _response(self, error: BaseException) -> Response:

@@ -156,3 +156,18 @@ def test_mistakes_are_found_when_the_site_is_checked(site, caplog, error, messag
         client = site(MOUNT.format(function="str(1)", error=error), {"e.html": "x"})
     assert message in caplog.text
     assert client.get("/it", headers=BROWSER).status_code == 500
+
+
+def test_a_function_that_does_not_compile_is_a_mistake_at_its_key(site):
+    client = site(
+        """
+        url:
+          hello:
+            pattern: /
+            handler: Function
+            kwargs: {function: str("x"), error: {404: {function: no_such_module.page}}}
+        """
+    )
+    (mistake,) = client.app.extensions["skerry"].application.mistakes
+    assert mistake.path == ("url", "hello", "kwargs", "error", 404, "function")
+    assert "there is no module 'no_such_module'" in mistake.message
