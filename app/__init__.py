@@ -16,10 +16,12 @@ def create_app(features: Mapping[str, str], config: str | Path | None = None) ->
     or gramex.yaml; by default the environment's SKERRY_CONFIG, or else the demo site in `instance/`.
     Raises ConfigError if the YAML cannot be read.
     """
+    from app import compat
     from app.cli import COMMANDS, is_running
     from app.config import find
     from app.site import Running
 
+    compat.install()
     file = find(str(config) if config else os.environ.get("SKERRY_CONFIG"), HOME / "instance")
     app = Flask("skerry", static_folder=None, instance_path=str(file.parent))
     running = Running(file, features)

@@ -22,6 +22,13 @@ from app.mistakes import did_you_mean, shown
 ALIASES: Mapping[str, str] = {"pd": "pandas", "np": "numpy"}
 """Names that code may use for modules, as existing sites do."""
 
+OBJECTS: Mapping[str, str] = {
+    "AttrDict": "app.handler.attrdict",
+    "condition": "app.compat.functions",
+    "flattener": "app.compat.functions",
+}
+"""What else code may name without import, and where it is (reference: gramex.md §29)."""
+
 _LIBRARIES = tuple({sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")})
 
 
@@ -84,11 +91,13 @@ def _is_builtin(dotted: list[str]) -> bool:
     return hasattr(builtins, dotted[0]) and (len(dotted) == 1 or hasattr(builtin, dotted[1]))
 
 
-def imported(dotted: list[str], variables: Collection[str] = ()) -> ModuleType:
-    """The module `dotted[0]`, with as many of its submodules as the dotted name goes through.
+def imported(dotted: list[str], variables: Collection[str] = ()) -> Any:
+    """The module `dotted[0]`, with as many of its submodules as the dotted name goes through; or one of the OBJECTS.
 
     Raises NoModule if there is no such module, and ExpressionError if it fails or has no such attribute.
     """
+    if dotted[0] in OBJECTS and len(dotted) == 1:
+        return getattr(importlib.import_module(OBJECTS[dotted[0]]), dotted[0])
     first = module = _root_module(dotted[0], variables)
     for part in dotted[1:]:
         child = _child(module, part)

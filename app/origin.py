@@ -13,10 +13,10 @@ GRAMEX = "gramex.yaml"
 
 HANDLERS = frozenset(
     """
-    CaptureHandler ChatGPT ChatGPTHandler Comic ComicHandler Command CommentHandler DBAuth Data DriveHandler EmailAuth
+    CaptureHandler ChatGPT ChatGPTHandler Comic ComicHandler CommentHandler DBAuth Data DriveHandler EmailAuth
     Facebook FacebookGraphHandler Filter FilterHandler FormHandler GoogleAuth IntegratedAuth JSON JSONHandler LDAPAuth
     LogoutHandler ML MLHandler MLPredictor Message MessageHandler ModelHandler OAuth2 OpenAPI OpenAPIHandler PPTXHandler
-    ProcessHandler Proxy ProxyHandler SAMLAuth SAMLAuth2 SMSAuth Screenshot SimpleAuth Slide Storage Twitter TwitterAuth
+    Proxy ProxyHandler SAMLAuth SAMLAuth2 SMSAuth Screenshot SimpleAuth Slide Storage Twitter TwitterAuth
     TwitterRESTHandler Upload UploadHandler WebSocketHandler Websocket
     """.split()
 )

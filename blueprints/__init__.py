@@ -9,5 +9,7 @@ FEATURES = {
     "File": "blueprints.files",
     "FunctionHandler": "blueprints.functions",
     "Function": "blueprints.functions",
+    "ProcessHandler": "blueprints.processes",
+    "Command": "blueprints.processes",
 }
 """Handler name in YAML -> module."""

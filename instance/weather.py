@@ -10,7 +10,7 @@ from datetime import date
 from functools import cache
 from pathlib import Path
 from statistics import mean
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from werkzeug.exceptions import BadRequest
 
@@ -100,3 +100,15 @@ def in_fahrenheit(content: str) -> Iterator[str]:
         if day != "date":
             high, low = (f"{float(degrees) * 1.8 + 32:.1f}" for degrees in (high, low))
         yield f"{day},{rain},{high},{low},{wind}\n"
+
+
+def wettest(year: Literal["2012", "2013", "2014", "2015"] = "2014", count: int = 5, least: float = 0.0) -> list[Any]:
+    """The days with the most rain.
+
+    Args:
+        year: Which year
+        count: How many days, at most
+        least: Only days with at least so many millimetres
+    """
+    wet = sorted((day for day in days(year) if day.rain >= least), key=lambda day: -day.rain)
+    return [{"date": day.date, "rain": day.rain, "high": day.high} for day in wet[: max(0, count)]]

@@ -8,14 +8,16 @@ from pathlib import Path
 import pytest
 
 REPO = Path(__file__).parent.parent
-LINE = re.compile(r".+? +-?\d+\.\d\d(?: s| MB)? +[<>]= [\d.]+(?: s| MB)? +(?:met|MISSED) +\S")
+LINE = re.compile(r".+? +-?\d+\.\d\d(?: \S+)? +[<>]= [\d.]+(?: \S+)? +(?:met|MISSED) +\S")
 
 
 def bench(*args):
     return subprocess.run([sys.executable, "-m", "bench", *args], cwd=REPO, capture_output=True, text=True, timeout=120)
 
 
-@pytest.mark.parametrize("area, figures", [("functions", 1), ("files", 3), ("startup", 3), ("reload", 2)])
+@pytest.mark.parametrize(
+    "area, figures", [("functions", 6), ("files", 3), ("processes", 2), ("startup", 3), ("reload", 2)]
+)
 def test_an_area_prints_a_line_for_each_figure(area, figures):
     done = bench(area, "--quick")
     assert done.stderr == ""
@@ -30,4 +32,4 @@ def test_the_exit_status_says_whether_all_are_met():
 def test_an_unknown_area_is_named_beside_those_that_there_are():
     done = bench("speed")
     assert done.returncode == 2
-    assert "there is no speed; there are functions, files, startup, reload" in done.stderr
+    assert "there is no speed; there are functions, files, processes, startup, reload" in done.stderr

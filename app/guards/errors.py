@@ -36,7 +36,7 @@ class Page(base.Settings):
     """One code's page: a template or a function."""
 
     path: base.SitePath | None = Field(None, description="Template with status_code, kwargs and handler")
-    function: str | None = Field(None, description="Expression over status_code, kwargs and handler")
+    function: expressions.Function | None = Field(None, description="Expression over status_code, kwargs and handler")
     args: Any = Field(None, description="Positional arguments of the function")
     kwargs: dict[str, Any] = Field(default_factory=dict, description="Keyword arguments of the function")
     headers: base.Headers = Field(default_factory=dict, description="Headers of the answer")
@@ -52,10 +52,10 @@ class Page(base.Settings):
 
     @field_validator("function")
     @classmethod
-    def _compiles(cls, text: str | None) -> str | None:
-        if text is not None:
-            expressions.Expression(text, Function.names)
-        return text
+    def _compiles(cls, function: Any) -> Any:
+        if function is not None:
+            expressions.compiled(function, Function.names)
+        return function
 
     @model_validator(mode="after")
     def _one_of_two(self) -> "Page":
@@ -121,7 +121,7 @@ class _Answer:
         exc_info = (type(error), error, error.__traceback__)
         variables = {"status_code": self.code, "kwargs": {"exc_info": exc_info}, "handler": handler}
         if self.function:
-            return handler.finish(make_response(self.function(**variables), self.code))
+            return handler.apply_to(make_response(self.function(**variables), self.code))
         assert self.page.path is not None  # Page checks that there is one of the two
         body = templating.render(
             self.page.path,
@@ -131,4 +131,4 @@ class _Answer:
             whitespace=self.page.whitespace,
         )
         kind = mimetypes.guess_type(self.page.path.name)[0] or "text/html"
-        return handler.finish(Response(body, self.code, content_type=get_content_type(kind, "utf-8")))
+        return handler.apply_to(Response(body, self.code, content_type=get_content_type(kind, "utf-8")))

@@ -15,6 +15,7 @@ from pydantic import (
     ValidationInfo,
     WithJsonSchema,
     field_validator,
+    model_validator,
 )
 
 from app import settings as base
@@ -26,6 +27,8 @@ from .roots import Ignored
 
 IGNORE = ("skerry*.yaml", "gramex*.yaml", ".*", "*.py*")
 ALLOW = (".allow",)
+WAYS = ("template", "sass", "scss", "ts")
+"""Ways to transform a file that the original names as functions: `transform: {"*.html": {function: template}}`."""
 
 
 def _flat_ones_sendable(headers: dict[str, Header | dict[str, Header]]) -> dict[str, Header | dict[str, Header]]:
@@ -131,6 +134,18 @@ class Settings(base.Settings):
         if isinstance(context, base.Context):
             self._variables = context.variables
 
+    @model_validator(mode="before")
+    @classmethod
+    def _named_ways(cls, value: Any) -> Any:
+        """Take the functions of `transform` that are WAYS as the settings of these names."""
+        if not isinstance(value, Mapping) or not isinstance(value.get("transform"), Mapping):
+            return value
+        settings, transform = dict(value), dict(value["transform"])
+        for globs, rule in value["transform"].items():
+            if isinstance(rule, Mapping) and rule.get("function") in WAYS:
+                _add_way(settings, str(globs), transform.pop(globs))
+        return {**settings, "transform": transform}
+
     @property
     def variables(self) -> Mapping[str, Any]:
         """The site's variables."""
@@ -191,6 +206,16 @@ class Settings(base.Settings):
                 "TypeScript needs esbuild, which is not installed: apt-get install esbuild, or npm install -g esbuild"
             )
         return globs
+
+
+def _add_way(settings: dict[str, Any], globs: str, rule: Mapping[str, Any]) -> None:
+    """Add globs to the setting that the rule's function names; the rule's headers become those of the globs."""
+    way, words = rule["function"], globs.replace(",", " ").split()
+    given = settings.get(way)
+    if given is not True:
+        settings[way] = [*base.split_words(given or ()), *words]  # type: ignore[misc]  # a tuple, or it raises
+    if rule.get("headers"):
+        settings["headers"] = {**dict.fromkeys(words, rule["headers"]), **(settings.get("headers") or {})}
 
 
 def _need(modules: Mapping[str, str], extra: str, what: str) -> None:

@@ -210,8 +210,8 @@ def _answer(content: Content, headers: Mapping[str, str], handler: FileHandler) 
     """What was made, with the headers of the settings, then of the transform, then of the function."""
     headers = {**headers, **content.headers}
     if handler.status not in (None, 200):  # conditions and ranges are for what a GET selects (RFC 9110 §13.2.1)
-        return handler.finish(Response(content.body, mimetype=content.mimetype, headers=headers))
-    return handler.finish(sending.send_bytes(_request(), content.body, mimetype=content.mimetype, headers=headers))
+        return handler.apply_to(Response(content.body, mimetype=content.mimetype, headers=headers))
+    return handler.apply_to(sending.send_bytes(_request(), content.body, mimetype=content.mimetype, headers=headers))
 
 
 def _wants_source() -> bool:

@@ -1,6 +1,8 @@
 import datetime
 import decimal
 import json
+import pathlib
+import uuid
 from collections import namedtuple
 
 import pytest
@@ -45,6 +47,13 @@ class Array:
         (b"\x00\xff", '"AP8="'),
         (datetime.date(2024, 2, 29), '"2024-02-29"'),
         (datetime.datetime(2024, 2, 29, 12, tzinfo=datetime.UTC), '"2024-02-29T12:00:00+00:00"'),
+        (datetime.datetime(2024, 2, 29, 12), f'"{datetime.datetime(2024, 2, 29, 12).astimezone().isoformat()}"'),
+        (datetime.time(13, 45), '"13:45:00"'),
+        (decimal.Decimal("12345678901234567890.10"), "12345678901234567890.10"),
+        (decimal.Decimal("NaN"), "null"),
+        ([decimal.Decimal("0.5"), 2**64], "[0.5,18446744073709551616]"),
+        (uuid.UUID(int=1), '"00000000-0000-0000-0000-000000000001"'),
+        (pathlib.PurePosixPath("a/b"), '"a/b"'),
         (Point(1, 2), '{"x":1,"y":2}'),
         (Frame(), '[{"a":1}]'),
         (Series(), '{"a":1}'),
@@ -55,9 +64,7 @@ def test_values_have_a_json_form(value, text):
     assert dumps(value).decode() == text
 
 
-@pytest.mark.parametrize(
-    "value", [{1, 2}, object(), decimal.Decimal(1), lambda: 1, {"a": {1}}], ids=lambda v: type(v).__name__
-)
+@pytest.mark.parametrize("value", [{1, 2}, object(), lambda: 1, {"a": {1}}], ids=lambda v: type(v).__name__)
 def test_what_has_no_json_form_is_named(value):
     with pytest.raises(TypeError, match=r"has no JSON form|not JSON serializable"):
         dumps(value)

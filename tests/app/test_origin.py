@@ -82,7 +82,7 @@ def test_defaults_for_handlers_that_skerry_has_not_yet_are_no_mistake(warnings):
     assert warnings("handlers: {FormHandler: {default: {_limit: 10}}, LogoutHandler: {}}") == []
 
 
-@pytest.mark.parametrize("handler", ["FormHandler", "ProcessHandler", "gramex.handlers.JSONHandler", "Data", "Proxy"])
+@pytest.mark.parametrize("handler", ["FormHandler", "gramex.handlers.JSONHandler", "Data", "Proxy"])
 def test_a_handler_that_skerry_has_not_yet_is_a_broken_mount_and_says_so(gramex, handler):
     client = gramex(f"url: {{a: {{pattern: /a, handler: {handler}}}}}")
     (mistake,) = client.app.extensions["skerry"].application.mistakes

@@ -110,10 +110,6 @@ MISTAKES = [
         function("»'str('"),
         "url.a.kwargs.function: 'str(' is not a Python expression: '(' was never closed at column 4",
     ),
-    (
-        function("»[a, b]"),
-        "url.a.kwargs.function: a list of functions, a pipeline, is not in this version of Skerry: name one function",
-    ),
     (function("»5"), "url.a.kwargs.function: should be text in quotes, not 5"),
     (
         function("»nomod.run"),

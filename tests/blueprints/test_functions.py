@@ -1,3 +1,4 @@
+import datetime
 import json
 import socket
 import time
@@ -12,6 +13,7 @@ def mount(function, kwargs=""):
     return f"url: {{it: {{pattern: '/it/?(.*)', handler: Function, kwargs: {kwargs}}}}}"
 
 
+LOCAL = f'"{datetime.datetime(2024, 2, 29, 1, 2, 3).astimezone().isoformat()}"'.encode()
 HTML, JSON = "text/html; charset=utf-8", "application/json"
 
 
@@ -30,7 +32,7 @@ HTML, JSON = "text/html; charset=utf-8", "application/json"
         ("(1, 2)", b"[1,2]", JSON),
         ("{'a': {'b': []}}", b'{"a":{"b":[]}}', JSON),
         ("datetime.date(2024, 2, 29)", b'"2024-02-29"', JSON),
-        ("datetime.datetime(2024, 2, 29, 1, 2, 3)", b'"2024-02-29T01:02:03"', JSON),
+        ("datetime.datetime(2024, 2, 29, 1, 2, 3)", LOCAL, JSON),
         ("range(3).__iter__()", b"012", HTML),
         ("map(str, [1, 2])", b"12", HTML),
         ("(x for x in ['a', b'b', None, 3, {'c': 4}])", b'ab3{"c":4}', HTML),
@@ -44,7 +46,7 @@ def test_what_a_function_returns_is_the_answer(site, function, body, kind):
     assert (answer.data, answer.content_type) == (body, kind)
 
 
-@pytest.mark.parametrize("function", ["{1, 2}", "object()", "[{1}]", "handler", "decimal.Decimal(1)"])
+@pytest.mark.parametrize("function", ["{1, 2}", "object()", "[{1}]", "handler"])
 def test_what_has_no_form_is_a_500_that_the_log_explains(site, caplog, function):
     client = site(mount(function))
     assert client.get("/it").status_code == 500

@@ -1,0 +1,13 @@
+"""`gramex.services`: a namespace in which sites keep things."""
+
+from typing import Any
+
+from app.compat import missing
+from app.handler import AttrDict
+
+info = AttrDict()
+"""Kept as long as the worker runs; each worker has its own. `gramex.service` is the same."""
+
+
+def __getattr__(name: str) -> Any:
+    raise missing(__name__, name, "there is info")
