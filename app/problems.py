@@ -13,6 +13,7 @@ from flask import Flask, Response, current_app, render_template, request
 from werkzeug.exceptions import HTTPException, default_exceptions
 
 from app import request_id
+from app.accept import prefers_page
 
 log = logging.getLogger("skerry")
 
@@ -77,14 +78,8 @@ def _trace(error: HTTPException) -> str | None:
     return "".join(traceback.format_exception(original)) if original else None
 
 
-def _wants_page() -> bool:
-    """Browsers ask for HTML by name; curl and libraries accept anything and get JSON."""
-    accept = request.accept_mimetypes
-    return "text/html" in accept.values() and accept["text/html"] >= accept["application/json"]
-
-
 def _page_or_json(problem: dict[str, object], trace: str | None) -> Response:
-    if _wants_page():
+    if prefers_page():
         try:
             return _page(problem, trace)
         except Exception:  # a template of the page, or what it needs, is broken: the failure is answered all the same

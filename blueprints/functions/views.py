@@ -11,6 +11,7 @@ from flask import Response, abort, current_app, make_response, render_template, 
 from werkzeug import Response as BaseResponse
 
 from app import offload, problems
+from app.accept import prefers_page
 from app.handler import Handler
 from app.mounts import Mount
 from app.signatures.binding import FORM, Wrong, arguments
@@ -64,7 +65,7 @@ class FormView(FunctionView):
     """Shows browsers the function's form, and below it the result; programs get the result alone."""
 
     def _respond(self, handler: Handler) -> Response:
-        response = self._result_on_page(handler) if _wants_page() else super()._respond(handler)
+        response = self._result_on_page(handler) if prefers_page() else super()._respond(handler)
         response.vary.add("Accept")
         return response
 
@@ -109,12 +110,6 @@ class FormView(FunctionView):
 
 def _listed(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
-
-
-def _wants_page() -> bool:
-    """Browsers ask for HTML by name; curl and libraries accept anything."""
-    accept = request.accept_mimetypes
-    return "text/html" in accept.values() and accept["text/html"] >= accept["application/json"]
 
 
 def _too_long(seconds: float | None) -> str:

@@ -9,6 +9,7 @@ from flask import Response, abort, render_template, request
 from werkzeug.exceptions import GatewayTimeout, InternalServerError, ServiceUnavailable
 
 from app import request_id
+from app.accept import prefers_page
 from app.guards.headers import Settings as Headers
 from app.mounts import Mount
 from app.patterns import is_positional
@@ -211,11 +212,10 @@ def _value(groups: Mapping[str, Any], name: str, form: bool) -> str | None:
 
 
 def _wants_page() -> bool:
-    """Browsers ask for HTML by name; curl and libraries accept anything and get the output."""
+    """By `?_format=`, or else by what the client likes best."""
     if "_format" in request.args:
         return request.args["_format"] == "html"
-    accept = request.accept_mimetypes
-    return "text/html" in accept.values() and accept["text/html"] >= accept["text/plain"]
+    return prefers_page(to="text/plain")
 
 
 def _with_format(url: str, kind: str) -> str:
