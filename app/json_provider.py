@@ -54,6 +54,8 @@ def _convert_plainly(value: Any) -> Any:
 
 
 def _in_local_zone(value: date | time) -> date | time:
+    if hasattr(value, "to_pydatetime"):  # pandas' Timestamp is a datetime that knows no local zone
+        value = value.to_pydatetime(warn=False)
     return value.astimezone() if isinstance(value, datetime) and value.tzinfo is None else value
 
 

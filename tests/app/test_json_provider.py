@@ -82,3 +82,18 @@ def test_flask_s_json_is_the_same(site):
 
 def test_large_whole_numbers_come_back_as_they_are():
     assert json.loads(dumps([10**30, 1.5, "a"])) == [10**30, 1.5, "a"]
+
+
+class Timestamp(datetime.datetime):
+    """As pandas has it: a datetime whose `astimezone` wants a zone."""
+
+    def astimezone(self, tz):
+        raise AssertionError("not for the local zone")
+
+    def to_pydatetime(self, warn=True):
+        assert not warn  # it would warn of nanoseconds
+        return datetime.datetime(self.year, self.month, self.day)
+
+
+def test_a_timestamp_of_pandas_is_a_time_as_others():
+    assert dumps([Timestamp(2024, 1, 2)]) == dumps([datetime.datetime(2024, 1, 2)])
