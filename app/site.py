@@ -37,7 +37,7 @@ class Running:
     def __init__(self, file: Path, features: schema.Features, environ: Mapping[str, str] = os.environ):
         self.file, self.features, self.environ = file, features, environ
         self._packages = {"app", *(module.partition(".")[0] for module in features.values())}
-        self._watching = False
+        self._watching, self._stopped = False, threading.Event()
         self._lock = threading.Lock()
         expressions.add_folder(file.parent)
         started = time.time()
@@ -78,12 +78,15 @@ class Running:
             threading.Thread(target=self._poll, name="skerry-watch", daemon=True).start()
 
     def _poll(self) -> None:
-        while self.application.site.app.watch:
-            time.sleep(POLL)
+        while self.application.site.app.watch and not self._stopped.wait(POLL):
             try:
                 self.reload_if_changed()
             except OSError:  # a folder that may not be read: the next look may find it mended
                 log.exception("%s: cannot look for changes", self.file)
+
+    def stop(self) -> None:
+        """Watch the files no more."""
+        self._stopped.set()
 
     def reload_if_changed(self) -> bool:
         """Serve the site anew if a file has changed; returns whether it does.

@@ -67,14 +67,19 @@ def site(write_site, forget_modules):
     The client also has `.app` and `.folder`, the site's folder.
     """
 
+    apps = []
+
     def client(yaml, files=None, name="skerry.yaml"):
         config = write_site(yaml, files, name)
         app = create_app(FEATURES, config)
+        apps.append(app)
         client = app.test_client()
         client.app, client.folder = app, config.parent
         return client
 
-    return client
+    yield client
+    for app in apps:
+        app.extensions["skerry"].stop()  # or it would look at the files of a test that is over
 
 
 class Answer(NamedTuple):

@@ -1,6 +1,7 @@
 import itertools
 import sqlite3
 import textwrap
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -270,7 +271,11 @@ def test_disk_is_shared_by_workers_and_survives_a_restart(serve):
     first = server.get("/count").text
     with ThreadPoolExecutor(8) as pool:
         assert {answer.text for answer in pool.map(server.get, ["/count"] * 40)} == {first}
-    assert len({server.get(f"/count?{number}").text for number in range(40)}) == 2
+        answered, deadline = set(), time.monotonic() + 20
+        while len(answered) < 2 and time.monotonic() < deadline:  # the kernel may give one worker many in a row
+            paths = [f"/count?{time.monotonic_ns() + number}" for number in range(16)]
+            answered |= {answer.text for answer in pool.map(server.get, paths)}
+    assert len(answered) == 2
     server.stop()
     again = serve(yaml, env={"SKERRY_CONFIG": str(server.folder / "skerry.yaml")})
     assert again.get("/count").text == first
