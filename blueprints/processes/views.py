@@ -13,6 +13,7 @@ from app.accept import prefers_page
 from app.guards.headers import Settings as Headers
 from app.mounts import Mount
 from app.patterns import is_positional
+from app.sending.trailers import TrailerResponse
 
 from . import arguments
 from .running import ClientLeft, Cut, Job, Run, TimedOut
@@ -107,7 +108,7 @@ class CommandView:
             output.close()
             raise
         if not output.ended:
-            return Response(output, content_type=TEXT)
+            return TrailerResponse(output, content_type=TEXT, names=[EXIT_STATUS], trailers=output.trailers)
         output.close()
         status = output.run.status or 0
         if status and not begun:
@@ -163,6 +164,10 @@ class Output:
     def whole(self) -> bytes:
         """All of it."""
         return b"".join(iter(self.read, b""))
+
+    def trailers(self) -> dict[str, str]:
+        """How the command ended, for the end of the answer."""
+        return {EXIT_STATUS: str(self.run.status or 0)}
 
     def end_mark(self) -> bytes:
         """How a shell tells its terminal that a command has ended: OSC 133 ; D ; status, of FinalTerm."""

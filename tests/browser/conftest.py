@@ -50,7 +50,7 @@ class Pages:
         page.on("console", self._on_console)
         page.on("pageerror", lambda error: self.problems.append(f"script error: {error}"))
         page.on("request", self._on_request)
-        page.on("requestfailed", lambda request: self.problems.append(f"failed: {request.url} {request.failure}"))
+        page.on("requestfailed", self._on_failed)
         return page
 
     def _on_console(self, message):
@@ -58,6 +58,11 @@ class Pages:
         # The browser asks for /favicon.ico by itself: a site without one is no fault of the page.
         if message.type in ("error", "warning") and not url.endswith("/favicon.ico"):
             self.problems.append(f"console: {message.text} ({url})")
+
+    def _on_failed(self, request):
+        # The browser itself gives up what a page still loads when the reader goes on to another, or closes it.
+        if request.failure != "net::ERR_ABORTED":
+            self.problems.append(f"failed: {request.url} {request.failure}")
 
     def _on_request(self, request):
         if urlsplit(request.url).hostname not in ("127.0.0.1", "localhost", None):

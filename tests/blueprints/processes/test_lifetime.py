@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import threading
 import time
 from pathlib import Path
@@ -256,3 +257,40 @@ def test_a_client_that_reads_nothing_does_not_keep_a_command_for_ever(serve, ope
     _, response = opened(server)
     assert all_ended(first_line(response))
     assert until(lambda: "the command took longer than 1 s" in server.log())
+
+
+ECHOES = "echo one; exit 3"
+
+
+def raw(server, request):
+    """All bytes that the server sends for a request, to the end of the connection."""
+    with socket.create_connection(("127.0.0.1", server.port), DEADLINE) as client:
+        client.sendall(request.encode())
+        return b"".join(iter(lambda: client.recv(65536), b""))
+
+
+def test_the_exit_status_is_a_trailer_for_clients_that_take_trailers(serve):
+    server = serve(yaml(ECHOES))
+    answer = raw(server, "GET /run HTTP/1.1\r\nHost: a\r\nTE: gzip;q=0.5, trailers\r\n\r\n")
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert b"Trailer: X-Exit-Status\r\n" in head + b"\r\n"
+    assert body == b"4\r\none\n\r\n0\r\nX-Exit-Status: 3\r\n\r\n"
+    assert "Traceback" not in server.log()
+
+
+@pytest.mark.parametrize("request_line", ["GET /run HTTP/1.1", "GET /run HTTP/1.0\r\nTE: trailers"])
+def test_other_clients_get_no_trailer(serve, request_line):
+    answer = raw(serve(yaml(ECHOES)), f"{request_line}\r\nHost: a\r\nConnection: close\r\n\r\n")
+    assert answer.endswith((b"one\n\r\n0\r\n\r\n", b"\r\n\r\none\n"))
+    assert b"X-Exit-Status" not in answer
+
+
+def test_flask_run_sends_no_trailer(flask_run):
+    answer = flask_run(yaml(ECHOES)).get("/run", {"TE": "trailers"})
+    assert (answer.body, answer.headers["Trailer"]) == (b"one\n", None)
+
+
+def test_a_run_that_is_cut_has_no_trailer(serve):
+    server = serve(yaml("echo one; sleep 1000", timeout=0.5))
+    answer = raw(server, "GET /run HTTP/1.1\r\nHost: a\r\nTE: trailers\r\n\r\n")
+    assert answer.endswith(b"4\r\none\n\r\n")
