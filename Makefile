@@ -19,7 +19,7 @@ $(STAMP): pyproject.toml requirements.lock tools/venv
 	@touch $@
 
 setup-test: setup ## Add the programs that the tests drive
-	@sh tools/programs chromium esbuild
+	@sh tools/programs chromium esbuild redis-server slapd pg_ctlcluster:postgresql mariadbd:mariadb-server
 
 setup-bench: setup
 	@sh tools/programs wrk

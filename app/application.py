@@ -10,13 +10,13 @@ from types import TracebackType
 from typing import IO, Any, NoReturn, cast
 
 from flask import Flask, Request, Response, abort, jsonify, request
-from flask.sessions import NullSession, SessionInterface, SessionMixin
-from werkzeug.exceptions import BadRequest, MethodNotAllowed, RequestEntityTooLarge
+from flask.globals import request_ctx
+from werkzeug.exceptions import BadRequest, HTTPException, MethodNotAllowed, RequestEntityTooLarge
 from werkzeug.routing import MapAdapter, Rule
 from werkzeug.utils import cached_property
 from werkzeug.wsgi import LimitedStream
 
-from app import guards, mounts, offload, problems, request_id
+from app import guards, mounts, offload, problems, request_id, signing
 from app.guards import log as request_log
 from app.json_provider import JSONProvider
 from app.listening import BehindProxy
@@ -25,24 +25,14 @@ from app.mounts import Mount
 from app.patterns import Adapter, MountRule, Routes
 from app.schema import Site
 from app.sending import compression
+from app.session import Session, Sessions
+from app.signing import Secrets, Signer
+from app.state import Unavailable, sessions
 
 log = logging.getLogger("skerry")
 
 HERE = "/-"
 """The paths of Skerry itself begin with this."""
-
-
-class NoSession(SessionInterface):
-    """There are no sessions before someone can sign in; this one is not even looked for."""
-
-    _null = NullSession()
-
-    def open_session(self, app: Flask, request: Request) -> NullSession:
-        """The session of every request, which raises when it is changed."""
-        return self._null
-
-    def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
-        """Flask saves no null sessions."""
 
 
 class Chunked(LimitedStream):
@@ -75,7 +65,7 @@ class Application(Flask):
     url_map_class = Routes
     json_provider_class = JSONProvider
     request_class = SiteRequest
-    session_interface = NoSession()
+    signer: Signer
     site: Site
     mounts: dict[str, Mount]
     """By their blueprint's name."""
@@ -106,14 +96,34 @@ class Application(Flask):
         """
         error = request.routing_exception
         if isinstance(error, MethodNotAllowed) and error.valid_methods:
-            adapter = self.create_url_adapter(request)
-            assert adapter is not None  # there is a request
-            rule, groups = adapter.match(method=next(iter(error.valid_methods)), return_rule=True)
-            request.url_rule, request.view_args = rule, dict(groups)
+            self.find_mount(request, next(iter(error.valid_methods)))
             answer = self.preprocess_request()
             if answer is not None:
                 abort(self.make_response(answer))
         super().raise_routing_exception(request)
+
+    def find_mount(self, request: Request, method: str) -> None:
+        """Make the request one of the mount that answers its path by this method, which is another than its own."""
+        adapter = self.create_url_adapter(request)
+        assert adapter is not None  # there is a request
+        rule, groups = adapter.match(method=method, return_rule=True)
+        request.url_rule, request.view_args = rule, dict(groups)
+
+    def process_response(self, response: Response) -> Response:
+        """Finish an answer. The session is written first: what the cache keeps and the log says is then true."""
+        try:
+            cast(Session, request_ctx._session).save(response)
+        except Unavailable as error:
+            response.close()
+            response = self.make_response(self.handle_user_exception(error))
+        return super().process_response(response)
+
+    def handle_http_exception(self, error: HTTPException) -> Any:
+        """Answer a refusal; of a store that is down, the log has the reason, which is not for the client."""
+        if isinstance(error, Unavailable):
+            request.environ.setdefault(request_id.ERROR, f"Unavailable: {error.reason}")
+            log.error("%s: %s", request_id.of(request.environ), error.reason)
+        return super().handle_http_exception(error)
 
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
         """Views here are never coroutines: what a site's function returns is the feature's business."""
@@ -138,6 +148,7 @@ def build(site: Site) -> Application:
     """The application of a site. Mounts that cannot be set up answer 500; the others are served."""
     app = Application("app", static_url_path=f"{HERE}/static", root_path=os.path.dirname(__file__))
     app.site, app.mounts, app.debug = site, {}, site.app.settings.debug
+    _add_sessions(app, site)
     # Failures are answered and logged by us; Flask would raise them into the server when it debugs.
     app.config.update(PROPAGATE_EXCEPTIONS=False, MAX_CONTENT_LENGTH=site.app.listen.max_body_size)
     request_log.install(app, site.log, app.mounts)
@@ -152,6 +163,13 @@ def build(site: Site) -> Application:
     if site.app.listen.xheaders:
         app.wsgi_app = BehindProxy(app.wsgi_app)  # type: ignore[method-assign]  # Flask's documented place for it
     return app
+
+
+def _add_sessions(app: Application, site: Site) -> None:
+    folder, settings = site.config.folder, site.app.session
+    state = folder / "var"
+    app.signer = Signer(Secrets(site.app.settings.cookie_secret, state / signing.FILE))
+    app.session_interface = Sessions(settings, sessions.store(settings, state, folder), app.signer)
 
 
 def _finish(response: Response) -> Response:

@@ -1,7 +1,7 @@
 """One entry below `url:` -> a Mount, with the defaults of `handlers:` and the guards' settings taken apart."""
 
 import importlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +9,9 @@ from app import patterns
 from app.config import Map
 from app.config.yaml_source import copied, fill
 from app.guards import GUARDS, cache
+from app.handler import classes
 from app.mistakes import KeyPath, did_you_mean
+from app.modules import ExpressionError
 from app.mounts import ALL_METHODS, Mount
 from app.origin import HANDLERS as ORIGINAL
 from app.settings import Number, Upper
@@ -20,9 +22,11 @@ if TYPE_CHECKING:
 KEYS = ("pattern", "handler", "service", "kwargs", "priority", "cache", "openapi")
 BASE = "BaseHandler"
 PACKAGE = "gramex.handlers."
+OWN = "module.Class"
+"""Stands in the table of features for every dotted name: handlers of a site's own."""
 SITE_AUTH: KeyPath = ("app", "auth")
-CLOSED = "the mount is closed rather than open to everyone"
-OFF_MATTERS = ("log",)
+SITE_XSRF: KeyPath = ("app", "settings", "xsrf_cookies")
+OFF_MATTERS = ("log", "xsrf_cookies")
 """Guards that do something when they are switched off; for all others false is the same as no key."""
 
 
@@ -34,17 +38,24 @@ def handler_name(entry: Mapping[str, Any]) -> str:
 def check_defaults(check: "Check", features: "Features") -> None:
     """Look for mistakes in `handlers:` itself, which no mount need use."""
     defaults = check.mapping(("handlers",), "handlers to their settings")
+    own = _own_handlers(check.value(("url",)))
     for key in defaults:
         name = _bare(key)
-        if name == BASE or check.config.gramex and name in ORIGINAL and name not in features:
+        if name == BASE or name in own or check.config.gramex and name in ORIGINAL and name not in features:
             check.mapping(("handlers", key), "settings to values")
-        elif name not in features:
-            check.unknown(("handlers", key), (BASE, *features), "there is no such handler")
+        elif name not in features or name == OWN:
+            check.unknown(("handlers", key), (BASE, *features, *own), "there is no such handler")
         else:
             known = _known_kwargs(importlib.import_module(features[name]))
             for setting in check.mapping(("handlers", key), "settings to values"):
                 if setting not in known:
                     check.unknown(("handlers", key, setting), known)
+
+
+def _own_handlers(url: Any) -> set[str]:
+    """The dotted names of the site's own handlers."""
+    entries = url.values() if isinstance(url, Map) else ()
+    return {handler_name(entry) for entry in entries if isinstance(entry, Map) and "." in handler_name(entry)}
 
 
 def with_defaults(tree: Map, features: "Features") -> Map:
@@ -89,11 +100,14 @@ class Entry:
     """One entry on its way to a mount; what is wrong with it breaks the mount."""
 
     def __init__(self, check: "Check", features: "Features", stores: Mapping[str, cache.Store], name: str):
+        classes.offer(features)  # a site's modules may ask for them as they are imported
         self.check, self.features, self.stores = check, features, stores
         self.name = name
         self.path: KeyPath = ("url", name)
         self.entry: Any = check.config.tree["url"][name]
         self.wrong: list[str] = []
+        self._fields: Collection[str] = ()
+        """The names of the feature's settings. All other kwargs of a site's own class are its own, or a guard's."""
 
     def mount(self) -> Mount | None:
         """The mount; None if there is no pattern to serve even a failure at."""
@@ -105,7 +119,9 @@ class Entry:
         feature = self._feature()
         kwargs = self._kwargs()
         settings = self._settings(feature, kwargs) if feature else None
-        guards = self._guards(feature, kwargs)
+        guards = self._guards(kwargs)
+        if getattr(feature, "SIGNS_IN", False):  # who is to be sent there is not signed in
+            guards.pop("auth", None)
         methods, priority = self._methods(kwargs), self._priority()
         if pattern is None:
             return None
@@ -123,6 +139,7 @@ class Entry:
             methods=methods,
             priority=priority,
             gramex=config.gramex,
+            conf=self.entry,
             mistakes=tuple(self.wrong),
         )
 
@@ -145,13 +162,18 @@ class Entry:
 
     def _feature(self) -> ModuleType | None:
         name, key = handler_name(self.entry), "service" if self.entry.get("service") else "handler"
+        known = OWN if "." in name else name
         if not name:
             self._wrong(self.path, f"`handler:` is required, one of {self._handlers()}")
-        elif name not in self.features:
+        elif known not in self.features:
             self._wrong((*self.path, key), self._no_handler(name))
         else:
             try:
-                return importlib.import_module(self.features[name])
+                feature = importlib.import_module(self.features[known])
+                self._fields = classes.fields(classes.find(name)) if known == OWN else feature.Settings.model_fields
+                return feature
+            except ExpressionError as error:
+                self._wrong((*self.path, key), str(error))
             except ModuleNotFoundError as error:
                 self._wrong((*self.path, key), f"{name} needs the package {error.name!r}, which is not installed")
         return None
@@ -159,8 +181,6 @@ class Entry:
     def _no_handler(self, name: str) -> str:
         if name in ORIGINAL:
             return f"{name} is not in this version of Skerry: there are {self._handlers()}"
-        if "." in name:
-            return f"handlers of a site's own, as {name}, are not in this version of Skerry: use Function"
         return f"there is no handler {name!r}{did_you_mean(name, self.features) or f': there are {self._handlers()}'}"
 
     def _handlers(self) -> str:
@@ -174,26 +194,32 @@ class Entry:
         return Map()
 
     def _settings(self, feature: ModuleType, kwargs: Map) -> Any:
-        """The feature's own settings; what is neither the feature's nor a guard's is a mistake."""
+        """The feature's own settings; what is neither the feature's nor a guard's is a mistake.
+
+        For a site's own class there are none: what it takes shows when it is set up.
+        """
+        if feature.__name__ == self.features.get(OWN):
+            return feature.Settings()
         self._unknown((*self.path, "kwargs"), kwargs, _known_kwargs(feature))
-        own = {key: value for key, value in kwargs.items() if key in feature.Settings.model_fields}
+        own = {key: value for key, value in kwargs.items() if key in self._fields}
         return self._validate((*self.path, "kwargs"), feature.Settings, own)
 
-    def _guards(self, feature: ModuleType | None, kwargs: Map) -> dict[str, Any]:
+    def _guards(self, kwargs: Map) -> dict[str, Any]:
         """The settings of the configured guards. A key that is the feature's own too is the feature's."""
-        fields = feature.Settings.model_fields if feature else {}
-        asked = {key: ((*self.path, "kwargs", key), kwargs[key]) for key in kwargs if key not in fields}
+        asked = {key: ((*self.path, "kwargs", key), kwargs[key]) for key in kwargs if key not in self._fields}
         asked["cache"] = ((*self.path, "cache"), self.entry.get("cache"))
         asked.setdefault("auth", (SITE_AUTH, self.check.value(SITE_AUTH) or None))
+        xsrf = self.check.value(SITE_XSRF)
+        asked.setdefault("xsrf_cookies", (SITE_XSRF, True if xsrf is None else xsrf))
         settings = {}
         for key, guard in GUARDS.items():
             path, value = asked.get(key, ((), None))
             if value is None or value is False and key not in OFF_MATTERS:
                 continue
-            if guard is None:
-                self._wrong(path, f"{key} is not in this version of Skerry: {CLOSED}")
-            else:
-                settings[key] = self._validate(path, guard.Settings, value)
+            settings[key] = self._validate(path, guard.Settings, value)
+        if settings.get("auth"):
+            at, config = asked["auth"][0], self.check.config
+            settings["auth"].at(lambda path: config.key_place((*at, *path)))
         if settings.get("cache"):
             settings["cache"] = self._stored(settings["cache"])
         return settings

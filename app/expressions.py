@@ -26,7 +26,7 @@ from pydantic import BeforeValidator, Field, PrivateAttr, ValidationInfo, WithJs
 from app import compat
 from app.mistakes import did_you_mean
 from app.modules import ExpressionError, add_folder, imported, modules_below, named, root
-from app.settings import Context, Settings
+from app.settings import Settings
 
 __all__ = ["Call", "Expression", "ExpressionError", "Function", "Pipeline", "add_folder", "compiled", "modules_below"]
 
@@ -178,9 +178,7 @@ class Call(Settings):
 
     @field_validator("function")
     @classmethod
-    def _compiles(cls, function: str | list[Any], info: ValidationInfo) -> str | list[Any]:
-        if isinstance(info.context, Context):
-            compat.set_variables(info.context.variables)  # modules may ask for them as they are imported
+    def _compiles(cls, function: str | list[Any]) -> str | list[Any]:
         compiled(function, cls.names)
         return function
 

@@ -5,11 +5,13 @@ from typing import Any
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from app.entries import BASE, KEYS
+from app import mail
+from app.entries import BASE, KEYS, OWN
 from app.guards import GUARDS, cache, log
 from app.schema import Features
 from app.sections import App
 from app.settings import Upper
+from app.storelocations import StoreLocations
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -21,12 +23,16 @@ _CONDITIONAL: Schema = {" if ": {}, r"\$": {}}
 _VARIABLE: Schema = {"anyOf": [{"type": "string", "pattern": r"\$"}, {"type": "null"}]}
 """`$NAME` may stand for any value, and null takes away what an imported file says."""
 
+_DOTTED: Schema = {"type": "string", "pattern": r"^\w+(\.\w+)+$"}
+"""A handler of the site's own."""
+
 _IMPORT: Schema = {"description": "Other YAML files to put here: a path, a list, or names with paths; globs too"}
 
 
 def build(features: Features) -> Schema:
     """The schema of a site's file, for these features."""
     modules: dict[str, list[str]] = {}
+    features = {name: module for name, module in features.items() if name != OWN}
     for name, module in features.items():
         modules.setdefault(module, []).append(name)
     guards = {f"guard.{key}": _guard(key) for key in GUARDS if key != "cache"}
@@ -39,6 +45,8 @@ def build(features: Features) -> Schema:
         "log": _of(log.SiteSettings),
         "mime": {"type": "object", "additionalProperties": {"type": "string"}, "description": "Extension: type"},
         "cache": {"type": "object", "additionalProperties": _of(cache.Store), "description": "Stores of answers"},
+        "storelocations": _of(StoreLocations),
+        "email": {"type": "object", "additionalProperties": _of(mail.Service), "description": "Mail servers by name"},
         "handlers": _handlers(features),
         "url": {"type": "object", "additionalProperties": _entry(modules), "description": "The mounts by name"},
     }
@@ -73,12 +81,14 @@ def _handlers(features: Features) -> Schema:
     """The defaults for all mounts of a handler. Nothing is required there, as the mounts say the rest."""
     own = {name: {"$ref": f"#/$defs/{module}"} for name, module in features.items()}
     base = {"type": "object", "properties": _guards(), "description": "Settings for every mount"}
-    return _closed(own | {BASE: base}) | {"description": "Settings for all mounts of a handler"}
+    closed = _closed(own | {BASE: base}) | {"description": "Settings for all mounts of a handler"}
+    return closed | {"patternProperties": _CONDITIONAL | {_DOTTED["pattern"]: {"type": "object"}}}
 
 
 def _entry(modules: dict[str, list[str]]) -> Schema:
     """A mount; what its `kwargs` may hold follows from its handler."""
-    handler = {"enum": [name for names in modules.values() for name in names], "description": "What the mount does"}
+    names = [name for names in modules.values() for name in names]
+    handler = {"anyOf": [{"enum": names}, _DOTTED], "description": "What the mount does: a name, or module.Class"}
     properties = dict.fromkeys(KEYS, {}) | {
         "pattern": {"type": "string", "description": "Which URLs: a regular expression, or <int:id> placeholders"},
         "handler": handler,
@@ -118,10 +128,8 @@ def _guards() -> Schema:
 
 
 def _guard(key: str) -> Schema:
-    """A guard's settings; one that is not in this version can only be switched off."""
+    """A guard's settings."""
     module = GUARDS[key]
-    if module is None:
-        return {"enum": [False, None], "description": f"`{key}` is not in this version: only false"}
     return _or_variable(_switch(module.Settings) | {"description": (module.__doc__ or "").split("\n")[0]})
 
 

@@ -24,8 +24,8 @@ ALIASES: Mapping[str, str] = {"pd": "pandas", "np": "numpy"}
 
 OBJECTS: Mapping[str, str] = {
     "AttrDict": "app.handler.attrdict",
-    "condition": "app.compat.functions",
-    "flattener": "app.compat.functions",
+    "ensure_single_session": "app.session",
+    **dict.fromkeys(("condition", "flattener", "handler_expr", "once", "template", "time_key"), "app.compat.functions"),
 }
 """What else code may name without import, and where it is (reference: gramex.md §29)."""
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from flask import Blueprint, Flask, abort
 
+from app.mail import Service
 from app.mistakes import Place
 from app.settings import Settings
 
@@ -43,6 +44,12 @@ class Mount:
     gramex: bool = False
     mime: Mapping[str, str] = field(default_factory=dict)
     """The site's own content types, by the extension with its dot, in lower case."""
+    email: Mapping[str, Service] = field(default_factory=dict)
+    """The site's mail servers, by name."""
+    site_url: str = ""
+    """What links in mails begin with: `app.url`."""
+    conf: Mapping[str, Any] = field(default_factory=dict)
+    """The entry as in the YAML, with the defaults of `handlers:`."""
     mistakes: tuple[str, ...] = ()
 
     @property

@@ -14,6 +14,7 @@ from werkzeug.exceptions import HTTPException, default_exceptions
 
 from app import request_id
 from app.accept import prefers_page
+from app.state.database import Unavailable
 
 log = logging.getLogger("skerry")
 
@@ -52,7 +53,8 @@ def answer(error: HTTPException) -> Response:
 
 def note(error: HTTPException) -> None:
     """Note a failure for the log line of the request, unless what caused it is noted."""
-    request.environ.setdefault(request_id.ERROR, f"{type(error).__name__}: {error.description}")
+    why = error.reason if isinstance(error, Unavailable) else error.description
+    request.environ.setdefault(request_id.ERROR, f"{type(error).__name__}: {why}")
 
 
 def headers(error: HTTPException) -> list[tuple[str, str]]:

@@ -11,6 +11,7 @@ ERROR = "skerry.error"
 """Where a failure is noted in the WSGI environment, for the log."""
 
 _NOSNIFF = ("X-Content-Type-Options", "nosniff")
+_NOSNIFF_NAME = _NOSNIFF[0].lower()
 _STARTED, _ID = "skerry.started", "skerry.request_id"
 
 _prefix = secrets.token_hex(4)
@@ -30,7 +31,7 @@ def start(environ: Environ, start_response: StartResponse) -> StartResponse:
 
     def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
         headers.append(("X-Request-ID", identifier))
-        if not any(name.lower() == _NOSNIFF[0].lower() for name, _ in headers):
+        if not any(name.lower() == _NOSNIFF_NAME for name, _ in headers):
             headers.append(_NOSNIFF)
         return start_response(status, headers, exc_info)
 

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from app import entries, offload
+from app import entries, mail, offload, signing
 from app.config import Config, Map
 from app.config.secrets import Secrets, redacted
 from app.config.yaml_source import Report
@@ -18,12 +18,15 @@ from app.mistakes import KeyPath, Mistake, Place, did_you_mean
 from app.mounts import Mount
 from app.sections import App
 from app.settings import Context
+from app.storelocations import StoreLocations
 
 Features = Mapping[str, str]
 """Handler name in YAML -> name of the module that has its `Settings` and `blueprint`."""
 
-SECTIONS = ("version", "app", "url", "handlers", "log", "mime", "cache")
+SECTIONS = ("version", "app", "url", "handlers", "log", "mime", "cache", "storelocations", "email")
 """What may stand at the top of a site's tree. `import:` and `variables:` have been used up by then."""
+
+_KNOWN_SECRET = "secret-key"
 
 T = TypeVar("T")
 
@@ -35,6 +38,8 @@ class Site:
     config: Config
     app: App
     log: log.SiteSettings
+    storelocations: StoreLocations
+    email: Mapping[str, mail.Service]
     mounts: tuple[Mount, ...]
     mistakes: tuple[Mistake, ...]
     warnings: tuple[Mistake, ...]
@@ -45,10 +50,13 @@ def build(config: Config, features: Features) -> Site:
     check = Check(config)
     app = check.section("app", App, App())
     logging = check.section("log", log.SiteSettings, log.SiteSettings())
+    places = check.section("storelocations", StoreLocations, StoreLocations())
+    email: dict[str, mail.Service] = check.section("email", dict[str, mail.Service], {})
     mime: dict[str, str] = check.section("mime", dict[str, str], {})
     mime = {"." + extension.lower().removeprefix("."): kind for extension, kind in mime.items()}
     stores: dict[str, cache_guard.Store] = check.section("cache", dict[str, cache_guard.Store], {})
     check.top_level()
+    check.secrets(app)
     entries.check_defaults(check, features)
     check.config = replace(config, tree=entries.with_defaults(config.tree, features))
     url = check.mapping(("url",), "names to mounts")
@@ -57,9 +65,10 @@ def build(config: Config, features: Features) -> Site:
         mount = entries.Entry(check, features, stores, name).mount()
         mounts += [mount] if mount else []
         offload.pause()  # a reload checks while others are served
-    mounts = [replace(mount, mime=mime) for mount in without_conflicts(mounts, check)]
+    of_site: dict[str, Any] = {"mime": mime, "email": email, "site_url": app.url or ""}
+    mounts = [replace(mount, **of_site) for mount in without_conflicts(mounts, check)]
     mistakes = (*config.mistakes, *check.mistakes)
-    return Site(config, app, logging, tuple(mounts), mistakes, tuple(check.warnings))
+    return Site(config, app, logging, places, email, tuple(mounts), mistakes, tuple(check.warnings))
 
 
 @cache
@@ -180,6 +189,13 @@ class Check:
             for key, item in value.items()
             if key in fields
         }
+
+    def secrets(self, app: App) -> None:
+        """Warn of the word that the original signs with by default: whoever knows it can sign in as anybody."""
+        if _KNOWN_SECRET in app.settings.cookie_secret:
+            path = ("app", "settings", "cookie_secret")
+            message = f"everybody knows {_KNOWN_SECRET!r}: remove it, and a secret is made in var/{signing.FILE}"
+            self.warnings.append(Mistake(self.config.place(path), path, message))
 
     def top_level(self) -> None:
         """Sections that Skerry does not have: mistakes, or in a gramex.yaml one warning for all of them."""

@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from app import application, config, expressions, offload, request_id, schema
+from app import application, compat, config, expressions, offload, request_id, schema
 from app.mistakes import ConfigError
 from app.origin import layers
 
@@ -52,6 +52,7 @@ class Running:
     def _load(self) -> application.Application:
         """Build the site from its files."""
         read = offload.run(config.read, self.file, self.environ, layers(self.file))
+        compat.set_variables(read.variables)  # modules may ask for them as they are imported
         site = schema.build(read, self.features)
         built = application.build(site)
         if site.app.strict and built.mistakes:
@@ -113,6 +114,7 @@ class Running:
         self._stamps = _settled(self._dependencies({*self._stamps, *files}), started)
         _forget(self._modules())
         sys.modules.update(before)
+        compat.set_variables(self.application.site.config.variables)
         return False
 
     def _attempt(self) -> tuple[application.Application | None, Iterable[Path]]:

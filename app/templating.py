@@ -6,16 +6,36 @@ the values are not: they are escaped unless the template or the setting says oth
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from flask import current_app, has_app_context, url_for
 from jinja2 import Environment, FileSystemLoader
+from jinja2.runtime import Context
+from jinja2.utils import missing
+
+from app import session, xsrf
 
 OURS = Path(__file__).parent / "templates"
 _CACHED_FOLDERS = 64
+_FUNCTIONS: Mapping[str, Any] = {
+    "xsrf_form_html": xsrf.form_html,
+    "_tt_modules": SimpleNamespace(xsrf_form_html=xsrf.form_html),  # for Tornado's `{% module xsrf_form_html() %}`
+}
+_ASKED: Mapping[str, Callable[[], Any]] = {"current_user": lambda: session.current_user(), "xsrf_token": xsrf.token}
+"""Variables of every template that are made when it uses them: with one of them, a page is one visitor's."""
+
+
+class _Context(Context):
+    """The variables of a Jinja template."""
+
+    def resolve_or_missing(self, key: str) -> Any:
+        """The value of a name, as Jinja asks for it."""
+        found = super().resolve_or_missing(key)
+        return _ASKED[key]() if found is missing and key in _ASKED else found
 
 
 def render(
@@ -47,18 +67,26 @@ def _environment(folder: Path, autoescape: bool) -> Environment:
     environment = Environment(
         loader=FileSystemLoader([folder, OURS]), autoescape=autoescape, auto_reload=True, cache_size=100
     )
-    environment.globals["url_for"] = url_for
+    environment.context_class = _Context
+    environment.globals.update(url_for=url_for, xsrf_form_html=xsrf.form_html)
     return environment
 
 
 def _render_tornado(path: Path, variables: Mapping[str, Any], autoescape: bool, whitespace: str | None) -> str:
     loader, template = _tornado_template(path, autoescape, whitespace)
     try:
-        return str(template.generate(**variables), "utf-8")
+        return str(template.generate(**{**_FUNCTIONS, **_asked(loader.templates), **variables}), "utf-8")
     except Exception as error:
         for line in _template_lines(error, loader.templates):
             error.add_note(f"in the template {path.parent / line}")
         raise
+
+
+def _asked(templates: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of the variables made when used whose names stand in one of the templates: Tornado takes no others."""
+    return {
+        name: make() for name, make in _ASKED.items() if any(name in template.code for template in templates.values())
+    }
 
 
 _compiled: dict[tuple[Path, bool, str | None], tuple[dict[str, int], Any, Any]] = {}

@@ -5,10 +5,19 @@ import sys
 import time
 from collections.abc import Iterator
 
-from bench import files, functions, load, processes, reload, startup
+from bench import files, functions, limits, load, login, processes, reload, sessions, startup
 from bench.measure import FULL, QUICK, Effort, Figure
 
-AREAS = {"functions": functions, "files": files, "processes": processes, "startup": startup, "reload": reload}
+AREAS = {
+    "functions": functions,
+    "files": files,
+    "processes": processes,
+    "login": login,
+    "startup": startup,
+    "reload": reload,
+    "sessions": sessions,
+    "limits": limits,
+}
 SAID = 12
 """Lines of what a server said before it failed."""
 

@@ -1,7 +1,5 @@
 """A function mount against a bare Flask view, and what typed, streaming and long functions cost."""
 
-import contextlib
-import http.client
 import tempfile
 import threading
 import time
@@ -9,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from statistics import median
 
-from bench.load import Failed
+from bench.load import Failed, connected, slowest
 from bench.measure import Effort, Figure, Target, at_least, at_most, compare
 from bench.server import FLOOR, Server, site
 
@@ -95,7 +93,7 @@ def _stream(ours: Server, effort: Effort) -> Iterator[Figure]:
 
 def _first_byte(ours: Server) -> float:
     """Seconds to the first byte of a stream, which is then read to its end."""
-    with _connection(ours) as connection:
+    with connected(ours.port) as connection:
         started = time.perf_counter()
         connection.request("GET", "/chunks")
         answer = connection.getresponse()
@@ -117,18 +115,5 @@ def _delay(ours: Server, path: str, name: str) -> Figure:
 
 def _slowest(ours: Server, meanwhile: threading.Thread) -> float:
     """The 99th percentile of the seconds that `/hello` takes while a thread runs."""
-    taken = []
-    with _connection(ours) as connection:
-        meanwhile.start()
-        while meanwhile.is_alive():
-            started = time.perf_counter()
-            connection.request("GET", "/hello")
-            connection.getresponse().read()
-            taken.append(time.perf_counter() - started)
-    return sorted(taken)[int(len(taken) * 0.99)]
-
-
-@contextlib.contextmanager
-def _connection(ours: Server) -> Iterator[http.client.HTTPConnection]:
-    with contextlib.closing(http.client.HTTPConnection("127.0.0.1", ours.port, timeout=20)) as connection:
-        yield connection
+    meanwhile.start()
+    return slowest(ours.port, "/hello", meanwhile.is_alive)

@@ -3,6 +3,7 @@
 wrk counts only how long it runs; our own also counts requests, and says how many bytes came.
 """
 
+import http.client
 import itertools
 import json
 import selectors
@@ -11,6 +12,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -40,12 +42,12 @@ def generator() -> str:
     return "wrk" if _WRK else "our own generator, as there is no wrk (on Debian: apt-get install wrk)"
 
 
-def timed(port: int, paths: Sequence[str], seconds: float) -> Load:
-    """Request the paths in turn for so many seconds. Raises Failed."""
+def timed(port: int, paths: Sequence[str], seconds: float, cookie: str = "") -> Load:
+    """Request the paths in turn for so many seconds, with a cookie if there is one. Raises Failed."""
     if _WRK and seconds >= 1:  # wrk counts whole ones
-        return _by_wrk(_WRK, port, paths, seconds)
+        return _by_wrk(_WRK, port, paths, seconds, cookie)
     end = time.perf_counter() + seconds
-    return _by_us(port, paths, CONNECTIONS, lambda _: time.perf_counter() < end)
+    return _by_us(port, paths, CONNECTIONS, lambda _: time.perf_counter() < end, cookie)
 
 
 def counted(port: int, path: str, requests: int, connections: int = 1) -> Load:
@@ -53,8 +55,28 @@ def counted(port: int, path: str, requests: int, connections: int = 1) -> Load:
     return _by_us(port, [path], connections, lambda begun: begun < requests)
 
 
-def _by_wrk(wrk: str, port: int, paths: Sequence[str], seconds: float) -> Load:
+@contextmanager
+def connected(port: int) -> Iterator[http.client.HTTPConnection]:
+    """A connection that is kept open."""
+    with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)) as connection:
+        yield connection
+
+
+def slowest(port: int, path: str, goes_on: Callable[[], bool]) -> float:
+    """The 99th percentile of the seconds that a path takes, asked again and again as long as something goes on."""
+    taken = []
+    with connected(port) as connection:
+        while goes_on():
+            started = time.perf_counter()
+            connection.request("GET", path)
+            connection.getresponse().read()
+            taken.append(time.perf_counter() - started)
+    return sorted(taken)[int(len(taken) * 0.99)]
+
+
+def _by_wrk(wrk: str, port: int, paths: Sequence[str], seconds: float, cookie: str) -> Load:
     options = ["-t1", f"-c{CONNECTIONS}", f"-d{seconds:.0f}s", f"-s{_SCRIPT}"]
+    options += ["-H", f"Cookie: {cookie}"] if cookie else []
     command = [wrk, *options, f"http://127.0.0.1:{port}", "--", *paths]
     done = subprocess.run(command, capture_output=True, text=True, timeout=seconds + PATIENCE)
     if done.returncode:
@@ -65,12 +87,12 @@ def _by_wrk(wrk: str, port: int, paths: Sequence[str], seconds: float) -> Load:
     return Load(found["requests"], found["seconds"])
 
 
-def _by_us(port: int, paths: Sequence[str], connections: int, another: Callable[[int], bool]) -> Load:
+def _by_us(port: int, paths: Sequence[str], connections: int, another: Callable[[int], bool], cookie: str = "") -> Load:
     """Keep that many connections busy while `another(requests begun)` says so."""
     turns, begun, done, size = itertools.cycle(paths), 0, 0, 0
     started = time.perf_counter()
     with selectors.DefaultSelector() as selector:
-        idle = [_Client(port) for _ in range(connections)]
+        idle = [_Client(port, cookie) for _ in range(connections)]
         for client in idle:
             selector.register(client.socket, selectors.EVENT_READ, client)
         while True:
@@ -97,14 +119,15 @@ def _readable(selector: selectors.BaseSelector) -> Iterator["_Client"]:
 class _Client:
     """One keep-alive connection; knows as much HTTP as our servers' answers need."""
 
-    def __init__(self, port: int):
+    def __init__(self, port: int, cookie: str):
+        self._more = f"Cookie: {cookie}\r\n" if cookie else ""
         self.socket = socket.create_connection(("127.0.0.1", port), PATIENCE)
         self.size = self._left = 0
         self._path, self._head = "", b""
 
     def send(self, path: str) -> None:
         self._path, self._head = path, b""
-        self.socket.sendall(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode())
+        self.socket.sendall(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n{self._more}\r\n".encode())
 
     def receive(self) -> bool:
         """Take what has come; whether that was the end of the answer."""

@@ -58,6 +58,7 @@ class Target(NamedTuple):
 
     server: Server
     paths: Sequence[str]
+    cookie: str = ""
 
 
 class Reading(NamedTuple):
@@ -97,7 +98,7 @@ def compare(floor: Target, ours: Target, effort: Effort) -> Comparison:
     """Load both with requests in turns, so that whatever else the machine does hits both."""
 
     def take(target: Target) -> load.Load:
-        return load.timed(target.server.port, target.paths, effort.seconds)
+        return load.timed(target.server.port, target.paths, effort.seconds, target.cookie)
 
     return compare_by(take, floor, ours, effort)
 

@@ -11,5 +11,16 @@ FEATURES = {
     "Function": "blueprints.functions",
     "ProcessHandler": "blueprints.processes",
     "Command": "blueprints.processes",
+    "SimpleAuth": "blueprints.login.simple",
+    "DBAuth": "blueprints.login.database",
+    "EmailAuth": "blueprints.login.emailed",
+    "LogoutHandler": "blueprints.login.logout",
+    "Logout": "blueprints.login.logout",
+    "OAuth2": "blueprints.login.oauth",
+    "GoogleAuth": "blueprints.login.oauth.google",
+    "FacebookAuth": "blueprints.login.oauth.facebook",
+    "TwitterAuth": "blueprints.login.oauth.twitter",
+    "LDAPAuth": "blueprints.login.ldap",
+    "module.Class": "blueprints.classes",
 }
 """Handler name in YAML -> module."""

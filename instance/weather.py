@@ -112,3 +112,24 @@ def wettest(year: Literal["2012", "2013", "2014", "2015"] = "2014", count: int =
     """
     wet = sorted((day for day in days(year) if day.rain >= least), key=lambda day: -day.rain)
     return [{"date": day.date, "rain": day.rain, "high": day.high} for day in wet[: max(0, count)]]
+
+
+def extremes(year: Literal["2012", "2013", "2014", "2015"] = "2014") -> dict[str, Day]:
+    """The hottest, the coldest and the wettest day of a year.
+
+    Args:
+        year: Which year
+    """
+    found = days(year)
+    return {
+        "hottest": max(found, key=lambda day: day.high),
+        "coldest": min(found, key=lambda day: day.low),
+        "wettest": max(found, key=lambda day: day.rain),
+    }
+
+
+def key(handler: Any) -> str:
+    """An API key for an hour, and how to use it."""
+    made = handler.apikey(expire=3600, mounts=["analysts"])
+    here = f"{handler.request.protocol}://{handler.request.host}"
+    return f"curl -H 'Authorization: Bearer {made}' '{here}/desk/analysts?year=2015'\n"

@@ -17,6 +17,8 @@ import pytest
 from app import create_app
 from blueprints import FEATURES
 
+pytest_plugins = ["tests.services", "tests.mailbox"]
+
 REPO = Path(__file__).parent.parent
 DEADLINE = 20  # seconds; servers start in well under one
 

@@ -40,8 +40,9 @@ def feature_of(path):
 
 
 def is_work(path):
-    """Is it a module of a feature's folder that does the work, and not what speaks HTTP?"""
-    return path.parent != REPO / "blueprints" and path.name not in ("__init__.py", "views.py", "settings.py")
+    """Is it a module of a feature's folder that does the work, and not what speaks HTTP, as the feature itself does?"""
+    of_folder = path.parent != REPO / "blueprints" and path.name not in ("__init__.py", "views.py", "settings.py")
+    return of_folder and shown(path).removesuffix(".py").replace("/", ".") not in FEATURES.values()
 
 
 def imports_any(path, package):

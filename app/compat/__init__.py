@@ -12,6 +12,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from app.compat import hub
 from app.handler import AttrDict, HTTPError
 from app.handler.attrdict import deep
 
@@ -20,8 +21,6 @@ _FOLDER = Path(__file__).parent / PACKAGE
 
 variables = AttrDict()
 """The variables of the site that was read last. Code may keep this object: a reload changes what is in it."""
-
-_given: Mapping[str, Any] = {}
 
 
 class Finder:
@@ -37,17 +36,15 @@ class Finder:
 
 def install() -> None:
     """Let `import gramex` find our package. Asked last, it never hides one that is installed or the site's own."""
+    hub.remember()
     if Finder not in sys.meta_path:
         sys.meta_path.append(Finder)
 
 
 def set_variables(given: Mapping[str, Any]) -> None:
     """Make these the site's variables."""
-    global _given
-    if given is not _given:
-        _given = given
-        variables.clear()
-        variables.update(deep(given))
+    variables.clear()
+    variables.update(deep(given))
 
 
 def missing(module: str, name: str, instead: str) -> Exception:

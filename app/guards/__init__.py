@@ -4,9 +4,9 @@ The order is that of the checks on the way in; on the way out they run the other
 
 1. `log`         says how this mount's requests are written down, whatever becomes of them
 2. `cors`        answers preflights before anything asks who is calling, as browsers send no credentials with them
-3. `xsrf_cookies`, `set_xsrf`  (not in this version)
-4. `ratelimit`   (not in this version) counts before sign-in is checked, so that guessing is limited too
-5. `auth`        (not in this version)
+3. `xsrf_cookies`, `set_xsrf`  before anything counts or answers what another site's page has sent
+4. `ratelimit`   counts before sign-in is checked, so that guessing is limited too
+5. `auth`        who may do it
 6. `validate`    sees only requests that may pass
 7. `error`       gives every answer from here on its page
 8. `headers`     on the way out: on cached answers and redirects too
@@ -18,27 +18,30 @@ from types import ModuleType
 
 from flask import Blueprint
 
-from app.guards import cache, cors, errors, headers, log, redirect, validate
+from app.guards import auth, cache, cors, errors, headers, log, ratelimit, redirect, set_xsrf, validate, xsrf
 from app.mounts import Mount
 
-GUARDS: dict[str, ModuleType | None] = {
+GUARDS: dict[str, ModuleType] = {
     "log": log,
     "cors": cors,
-    "xsrf_cookies": None,
-    "set_xsrf": None,
-    "ratelimit": None,
-    "auth": None,
+    "xsrf_cookies": xsrf,
+    "set_xsrf": set_xsrf,
+    "ratelimit": ratelimit,
+    "auth": auth,
     "validate": validate,
     "error": errors,
     "headers": headers,
     "redirect": redirect,
     "cache": cache,
 }
-"""The YAML's keys for guards in their order. None: not in this version, so a mount that asks for it is closed."""
+"""The YAML's keys for guards in their order."""
+
+ON_UNLESS_FALSE = ("xsrf_cookies",)
+"""Guards that every mount has which does not refuse them."""
 
 
 def attach(bp: Blueprint, mount: Mount) -> None:
     """Attach the mount's configured guards to its blueprint, in order."""
     for key, guard in GUARDS.items():
-        if guard is not None and key in mount.guards:
+        if key in mount.guards:
             guard.attach(bp, mount.guards[key], mount)

@@ -14,7 +14,8 @@
 
 `memory` belongs to one worker and ends with a reload; `disk` is shared by all workers and survives a restart. The store
 is looked into after the other guards let the request pass. An answer that sets a cookie, says `no-store` or `private`,
-varies by a header that is not in `key`, or is streamed, is not kept.
+varies by a header that is not in `key`, or is streamed, is not kept; nor is one whose maker asked for the session or
+the user, unless `key` has a `user.X` or `cookies.X`. Without `key`, a mount with `auth:` keeps answers for each user.
 """
 
 import hashlib
@@ -25,8 +26,11 @@ from flask import Blueprint, Response, g, request
 from flask.blueprints import BlueprintSetupState
 from pydantic import Field, PrivateAttr, field_validator, model_validator
 
+from app import session
 from app import settings as base
 from app.caching import DiskCache, Entry, MemoryCache
+from app.json_provider import dumps
+from app.membership import attribute
 from app.mounts import Mount
 from app.sending import compression
 
@@ -37,7 +41,10 @@ KEYS: dict[str, Callable[[str], Any]] = {
     "headers": lambda name: request.headers.get(name, ""),
     "cookies": lambda name: request.cookies.get(name, ""),
     "args": lambda name: request.args.getlist(name),
+    "user": lambda name: attribute(session.current_user(), name),
 }
+
+_OF_ONE_USER = ("user", "cookies")
 
 _NOT_KEPT = frozenset(("date", "server", "content-length", "connection", "transfer-encoding"))
 """Headers that belong to one answer, not to its content."""
@@ -98,7 +105,11 @@ class Settings(base.Settings):
 def attach(bp: Blueprint, settings: Settings, mount: Mount) -> None:
     """Answer from the cache before the view, and keep what the view answers."""
     name, store = settings._store
-    parts = [(KEYS[family], part) for family, _, part in (key.partition(".") for key in settings.key)]
+    split = [key.partition(".")[::2] for key in settings.key]
+    parts = [(KEYS[family], part) for family, part in split]
+    by_user = any(family in _OF_ONE_USER for family, _ in split)
+    if "auth" in mount.guards and "key" not in settings.model_fields_set:
+        parts, by_user = [*parts, (_whole_user, "")], True
     named = {key.partition(".")[2].lower() for key in settings.key if key.startswith("headers.")}
     cache: MemoryCache | DiskCache
 
@@ -119,20 +130,32 @@ def attach(bp: Blueprint, settings: Settings, mount: Mount) -> None:
     def answer() -> Response | None:
         if request.method not in ("GET", "HEAD"):
             return None
-        entry = cache.get(key())
+        own = key()
+        entry = cache.get(own)
         if entry is None:
+            g.cache_miss = own, session.current().used
+            session.current().used = False  # from here on it is the view that asks who it is for, and not a guard
             return None
-        g.from_cache = True
         return _conditional(Response(entry.body, entry.status, entry.headers))
 
     @bp.after_request
     def keep(response: Response) -> Response:
-        if request.method == "GET" and not g.get("from_cache") and _may_keep(response, settings.status, named):
-            headers = [(name, value) for name, value in response.headers if name.lower() not in _NOT_KEPT]
-            entry = Entry(response.status_code, headers, response.get_data())
-            cache.put(key(), entry, settings.expiry.duration)
-            return _conditional(response)
-        return response
+        if "cache_miss" not in g:
+            return response  # a guard has refused the request, or the cache has answered it
+        own, by_guards = g.cache_miss
+        personal = session.current().used and not by_user
+        session.current().used |= by_guards
+        if personal or request.method != "GET" or not _may_keep(response, settings.status, named):
+            return response
+        headers = [(name, value) for name, value in response.headers if name.lower() not in _NOT_KEPT]
+        entry = Entry(response.status_code, headers, response.get_data())
+        cache.put(own, entry, settings.expiry.duration)
+        return _conditional(response)
+
+
+def _whole_user(_name: str) -> bytes:
+    """All that is known of the user: what a view shows may depend on a role as well as on the name."""
+    return dumps(session.current_user())
 
 
 def _open(name: str, store: Store, mount: Mount) -> MemoryCache | DiskCache:

@@ -43,22 +43,32 @@ class Settings(base.Settings):
         return {} if value is True else value
 
 
+class Origins:
+    """The origins that a mount lets in; `credentials` is whether their requests may carry cookies."""
+
+    def __init__(self, settings: Settings):
+        self.patterns = [_pattern(origin) for origin in settings.origins]
+        anyone = any(stranger in self for stranger in _STRANGERS)
+        self.credentials = settings.auth if settings.auth is not None else not anyone
+
+    def __contains__(self, origin: str) -> bool:
+        return _matches(self.patterns, origin)
+
+
 def attach(bp: Blueprint, settings: Settings, mount: Mount) -> None:
     """Refuse preflights that do not match, and set the headers of the answers."""
     methods = mount.methods or ALL_METHODS if "*" in settings.methods else settings.methods
-    origins = [_pattern(origin) for origin in settings.origins]
+    origins = Origins(settings)
     headers = [_pattern(header) for header in settings.headers]
-    anyone = any(_matches(origins, stranger) for stranger in _STRANGERS)
-    credentials = settings.auth if settings.auth is not None else not anyone
-    wildcard = "*" in settings.origins and not credentials
+    wildcard = "*" in settings.origins and not origins.credentials
     if not wildcard:
         _vary(bp)
     CORS(
         bp,
-        origins="*" if wildcard else origins,
+        origins="*" if wildcard else origins.patterns,
         methods=list(methods),
         allow_headers=headers,
-        supports_credentials=credentials,
+        supports_credentials=origins.credentials,
         send_wildcard=wildcard,
         vary_header=False,
     )
@@ -68,7 +78,7 @@ def attach(bp: Blueprint, settings: Settings, mount: Mount) -> None:
         wanted = request.headers.get("Access-Control-Request-Method")
         if request.method != "OPTIONS" or wanted is None:
             return None
-        if not _matches(origins, request.headers.get("Origin", "")):
+        if request.headers.get("Origin", "") not in origins:
             abort(400, "this origin may not use this address")
         if wanted.upper() not in methods:
             abort(400, f"other sites may not use {wanted} here")

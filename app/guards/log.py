@@ -29,7 +29,7 @@ import orjson
 from flask import Blueprint, Flask, Request, Response, request
 from pydantic import AfterValidator, Field, model_validator
 
-from app import request_id
+from app import membership, request_id, session, tokens
 from app import settings as base
 from app.mistakes import did_you_mean
 from app.mounts import Mount
@@ -52,27 +52,36 @@ VALUES: dict[str, Value] = {
     "datetime": lambda _request, _: datetime.now(UTC).isoformat(timespec="milliseconds"),
     "request_id": lambda request, _: request_id.of(request.environ),
     "method": lambda request, _: request.environ["REQUEST_METHOD"],
-    "uri": lambda request, _: request.environ.get("RAW_URI") or request.full_path.rstrip("?"),
+    "uri": lambda request, _: tokens.masked(request.environ.get("RAW_URI") or request.full_path.rstrip("?")),
     "ip": lambda request, _: request.environ.get("REMOTE_ADDR", ""),
     "status": lambda _, response: response.status_code,
     "duration": lambda request, _: round(request_id.elapsed(request.environ) * 1000, 2),
     "size": lambda _, response: response.content_length,
     "port": lambda request, _: request.environ.get("SERVER_PORT"),
-    "user": lambda _request, _: "",
-    "session": lambda _request, _: "",
+    "user": lambda request, _: _of_user(request, "id"),
+    "session": lambda request, _: session.known_id(request.environ),
     "error": lambda request, _: request.environ.get(request_id.ERROR, ""),
     "browser": lambda request, _: request.environ.get("HTTP_USER_AGENT", ""),
 }
-"""The values of keys without a dot; `duration` is in milliseconds. Nobody has a session before someone can sign in."""
+"""The values of keys without a dot; `duration` is in milliseconds.
+
+Of user and session is written what the request has found out: the log itself asks for neither, which would cost every
+request a look into the store. `session` is what the store knows it by, as the id itself would be worth something.
+"""
 
 FAMILIES: dict[str, Callable[[str], Value]] = {
     "args": lambda key: lambda request, _: request.args.get(key, ""),
-    "request": lambda key: lambda request, _: str(getattr(request, key, "")),
+    "request": lambda key: lambda request, _: tokens.masked(str(getattr(request, key, ""))),
     "headers": lambda key: lambda request, _: request.headers.get(key, ""),
     "cookies": lambda key: lambda request, _: request.cookies.get(key, ""),
-    "user": lambda _key: lambda _request, _: "",
+    "user": lambda key: lambda request, _: _of_user(request, key),
     "env": lambda key: lambda _request, _: os.environ.get(key, ""),
 }
+
+
+def _of_user(request: Request, key: str) -> Any:
+    found = membership.attribute(session.known_user(request.environ), key)
+    return "" if found is None else found
 
 
 def _known(keys: tuple[str, ...]) -> tuple[str, ...]:

@@ -9,13 +9,13 @@
 """
 
 from typing import Any, Self
-from urllib.parse import urlsplit
 
 from flask import Blueprint, Request, Response, request
 from pydantic import Field, ModelWrapValidatorHandler, PrivateAttr, model_validator
 
 from app import settings as base
 from app.mounts import Mount
+from app.redirects import is_allowed
 
 
 class Settings(base.Settings):
@@ -45,25 +45,6 @@ class Settings(base.Settings):
         }
         targets = (found[key] for key in self._order)
         return next((to for to in targets if to and is_allowed(to, request, self.external)), None)
-
-
-def is_allowed(target: str, request: Request, external: bool) -> bool:
-    """Whether a browser that follows the target stays on this site, or goes to another web page with `external`.
-
-    Browsers drop control characters and spaces around, read a backslash as a slash, and take `//host` and `https:host`
-    for other hosts.
-    """
-    if target != target.strip() or any(char < " " or char in "\x7f\\" for char in target):
-        return False
-    try:
-        parts = urlsplit(target)
-    except ValueError:  # brackets that do not close, or letters that would become others
-        return False
-    if not parts.scheme and not parts.netloc:
-        return not target.startswith("//")
-    if external and parts.netloc and parts.scheme in ("http", "https", ""):
-        return True
-    return (parts.scheme, parts.netloc) == (request.scheme, request.host)
 
 
 def attach(bp: Blueprint, settings: Settings, mount: Mount) -> None:

@@ -1,12 +1,13 @@
 """The `handler` that a site's own functions receive: the request, and what to answer besides the result."""
 
 from collections.abc import Mapping
+from copy import copy
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin
 from weakref import WeakKeyDictionary
 
-from flask import current_app, request
+from flask import request
 from werkzeug.exceptions import BadRequest
 from werkzeug.urls import iri_to_uri
 
@@ -15,17 +16,21 @@ from app.handler import arguments
 from app.handler.answer import Answer, HTTPError
 from app.handler.attrdict import AttrDict, deep
 from app.handler.incoming import HandlerRequest
+from app.handler.person import Person
 from app.patterns import is_positional
 
 if TYPE_CHECKING:
     from app.mounts import Mount
 
-__all__ = ["Answer", "AttrDict", "HTTPError", "Handler", "HandlerRequest"]
+__all__ = ["Answer", "AttrDict", "BaseHandler", "HTTPError", "Handler", "HandlerRequest", "of_request"]
+
+OWN = "skerry.own_handler"
+"""The key of the environ for the instance of a site's own class that answers the request."""
 
 _confs: WeakKeyDictionary["Mount", AttrDict] = WeakKeyDictionary()
 
 
-class Handler(Answer):
+class Handler(Person):
     """One request as a function sees it; made anew for each request.
 
     The names are those of the systems that Skerry continues (reference: gramex.md §3, §4). Nothing is read of the
@@ -45,7 +50,7 @@ class Handler(Answer):
 
     @property
     def conf(self) -> AttrDict:
-        """The mount as the YAML has it: pattern, handler, kwargs ..."""
+        """The mount as the YAML has it: pattern, handler, kwargs ...; with the defaults of `handlers:`."""
         return _conf(self.mount)
 
     @property
@@ -64,16 +69,6 @@ class Handler(Answer):
         return {name: value for name, value in self._groups.items() if not is_positional(name)}
 
     @property
-    def current_user(self) -> None:
-        """Nobody: there is no sign-in yet."""
-        return None
-
-    @property
-    def session(self) -> "NoSession":
-        """An empty session, which keeps nothing: there is no sign-in yet."""
-        return NoSession()
-
-    @property
     def xrequest_uri(self) -> str:
         """The path and query that the client asked a proxy for: X-Request-URI, or else those of the request."""
         return request.headers.get("X-Request-URI") or self.request.uri
@@ -82,6 +77,11 @@ class Handler(Answer):
     def xrequest_full_url(self) -> str:
         """`xrequest_uri` with protocol and host."""
         return urljoin(self.request.full_url(), self.xrequest_uri)
+
+    @property
+    def xredirect_uri(self) -> str:
+        """The address from which redirects that are relative start: `xrequest_full_url`."""
+        return self.xrequest_full_url
 
     @cached_property
     def _query(self) -> dict[str, list[str]]:
@@ -155,9 +155,22 @@ class Handler(Answer):
 
     def render_string(self, template_name: str, **variables: Any) -> bytes:
         """What `render` would answer, in bytes as Tornado gives it."""
-        seen = {"handler": self, "request": self.request, "current_user": self.current_user, **variables}
+        seen = {"handler": self, "request": self.request, **variables}
         path = self.mount.folder / template_name
         return templating.render(path, seen, tornado=self.mount.gramex).encode()
+
+
+def of_request(mount: "Mount", groups: Mapping[str, Any]) -> Handler:
+    """The handler for the functions of a mount: like the instance of a site's own class where one answers the request.
+
+    That one's attributes are there too; what the functions answer is kept apart from what the class does.
+    """
+    own = request.environ.get(OWN)
+    if own is None or own.mount is not mount:
+        return Handler(mount, groups)
+    twin: BaseHandler = copy(own)
+    twin.start_over()
+    return twin
 
 
 class Kwargs(AttrDict):
@@ -173,21 +186,6 @@ class Kwargs(AttrDict):
         return super().__getattr__(name)
 
 
-class NoSession(dict[str, Any]):
-    """An empty session: there is nothing in it, and nothing can be kept in it."""
-
-    def __setitem__(self, key: str, value: Any) -> None:
-        raise RuntimeError(f"session[{key!r}] cannot be kept: there are no sessions in this version of Skerry")
-
-    def setdefault(self, key: str, default: Any = None) -> Any:
-        """Raise RuntimeError, as every way to put something in does."""
-        self[key] = default
-
-    def update(self, *args: Any, **kwargs: Any) -> None:
-        """Raise RuntimeError, as every way to put something in does."""
-        self[next(iter(dict(*args, **kwargs)), "")] = None
-
-
 def _one(values: list[str] | None, name: str, default: Any, index: int = -1) -> Any:
     if values:
         return values[index]
@@ -201,8 +199,10 @@ def _stripped(values: list[str], strip: bool) -> list[str]:
 
 
 def _conf(mount: "Mount") -> AttrDict:
-    """The entry below `url:` of a mount, in a copy that is made once."""
+    """The entry of a mount, in a copy that is made once."""
     if mount not in _confs:
-        entries = current_app.site.config.tree["url"].items()  # type: ignore[attr-defined]  # our Application
-        _confs[mount] = next(deep(entry) for name, entry in entries if str(name) == mount.name)
+        _confs[mount] = deep(mount.conf)
     return _confs[mount]
+
+
+from app.handler.base import BaseHandler  # noqa: E402  # it derives from Handler above

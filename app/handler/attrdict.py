@@ -3,6 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
+_PLAIN = (str, int, float, type(None))
+_SEQUENCES = (list, tuple)
+_MAPPINGS = (dict, Mapping)  # a dict is known at once
+
 
 class AttrDict(dict[str, Any]):
     """A dict; `d.key` is `d["key"]`."""
@@ -26,6 +30,8 @@ class AttrDict(dict[str, Any]):
 
 def deep(value: Any) -> Any:
     """A copy with every mapping in it as an AttrDict; sequences become lists."""
-    if isinstance(value, Mapping):
-        return AttrDict({key: deep(item) for key, item in value.items()})
-    return [deep(item) for item in value] if isinstance(value, list | tuple) else value
+    if isinstance(value, _MAPPINGS):
+        return AttrDict({key: item if isinstance(item, _PLAIN) else deep(item) for key, item in value.items()})
+    if isinstance(value, _SEQUENCES):
+        return [item if isinstance(item, _PLAIN) else deep(item) for item in value]
+    return value

@@ -21,7 +21,7 @@ FORM = "_form"
 """The argument that says that the form page was sent, in which a line of text is an item of a list."""
 
 _MOST = 1000  # as many arguments as werkzeug takes in a form
-_RESERVED = ("_", "gramex-", "x-http-method-override")
+_RESERVED = ("_", "gramex-", "skerry-", "x-http-method-override")
 
 
 class Wrong(BadRequest):

@@ -74,7 +74,6 @@ class Maker:
         variables = {
             "handler": handler,
             "request": handler.request,
-            "current_user": None,
             "variables": self._settings.variables,
         }
         text = templating.render(Path(file.path), variables, tornado=self._mount.gramex)

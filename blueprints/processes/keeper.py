@@ -94,10 +94,12 @@ def end_group(group: int) -> None:
 
 def _has_living(group: int) -> bool:
     """Whether a process of the group is more than a zombie: in a container without an init they stay."""
-    for entry in os.scandir("/proc"):
-        if entry.name.isdecimal():
-            with suppress(OSError):  # it has ended meanwhile
-                state, _parent, its_group = Path(entry.path, "stat").read_text("latin-1").rpartition(")")[2].split()[:3]
-                if int(its_group) == group and state not in "ZX":
-                    return True
+    with os.scandir("/proc") as entries:
+        return any(entry.name.isdecimal() and _lives_in(Path(entry.path), group) for entry in entries)
+
+
+def _lives_in(process: Path, group: int) -> bool:
+    with suppress(OSError):  # it has ended meanwhile
+        state, _parent, its_group = (process / "stat").read_text("latin-1").rpartition(")")[2].split()[:3]
+        return int(its_group) == group and state not in "ZX"
     return False

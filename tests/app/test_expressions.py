@@ -123,10 +123,9 @@ def test_an_argument_that_names_no_variable_is_refused(folder):
         Expression("sales.total", ["handler"], ["=handlr"])
 
 
-def test_pandas_goes_by_its_usual_name(tmp_path, forget_modules):
-    (tmp_path / "pandas.py").write_text("def read(handler): return 'frame'")
-    add_folder(tmp_path)
-    assert Expression("pd.read", ["handler"])(handler=HANDLER) == "frame"
+def test_pandas_and_numpy_go_by_their_usual_names():
+    assert Expression("pd.Series(np.arange(3)).sum()", ["handler"])(handler=HANDLER) == 3
+    assert Expression("pd.isna", ["handler"])(handler=float("nan"))
 
 
 def test_the_modules_of_a_folder_include_packages_without_init(folder):

@@ -64,15 +64,16 @@ def test_a_default_mount_can_be_removed(gramex):
 
 
 def test_services_that_skerry_does_not_have_are_named_once(warnings):
-    assert warnings("version: 1.0\nschedule: {a: {}}\nstorelocations: {}\nalert: {b: {}}") == [
-        ("", "services of the original that Skerry does not have: schedule, storelocations, alert")
+    assert warnings("version: 1.0\nschedule: {a: {}}\nalert: {b: {}}") == [
+        ("", "services of the original that Skerry does not have: schedule, alert")
     ]
 
 
 def test_settings_that_skerry_does_not_have_are_named_and_break_nothing(warnings):
-    yaml = "app: {session: {}, ratelimit: {}, listen: {port: 9988, max_buffer_size: 1}, settings: {gzip: yes}}"
+    yaml = "app: {browser: true, session: {flush: 5}, listen: {port: 9988, max_buffer_size: 1}, settings: {gzip: yes}}"
     assert warnings(yaml) == [
-        ("app", "not used by Skerry: session, ratelimit"),
+        ("app", "not used by Skerry: browser"),
+        ("app.session", "not used by Skerry: flush"),
         ("app.listen", "not used by Skerry: max_buffer_size"),
         ("app.settings", "not used by Skerry: gzip"),
     ]

@@ -93,3 +93,13 @@ def test_a_sites_template_may_extend_our_frame(site):
     answer = client.get("/").text
     assert "<h1>home</h1>" in answer
     assert "Sensors" in answer and "/-/static/skerry.css" in answer
+
+
+@pytest.mark.parametrize("name", ["skerry.yaml", "gramex.yaml"])
+@pytest.mark.parametrize(("text", "varies"), [("{{ 1 }}", False), ("{{ current_user is None }}", True)])
+def test_only_a_template_that_uses_the_user_is_one_visitors(site, name, text, varies):
+    text = text.replace("is None", "is none") if name == "skerry.yaml" else text
+    yaml = "url: {page: {pattern: /page, handler: File, kwargs: {path: page.html, template: true}}}"
+    answer = site(yaml, {"page.html": text}, name).get("/page")
+    assert answer.text == ("True" if varies else "1")
+    assert ("Cookie" in answer.headers.get("Vary", "")) is varies

@@ -65,6 +65,7 @@ def f(handler):
 """
     answer = site(mount("own.f"), {"own.py": code}).get("/it")
     assert (answer.status_code, answer.headers["X-A"]) == (201, "5")
+    assert b"a" in answer.data
 
 
 def test_a_generator_may_set_them_before_its_first_result(site):

@@ -191,7 +191,7 @@ def test_failures_of_the_mount_have_the_headers_too(site, path, status):
 def test_a_mount_without_cors_attaches_nothing(site):
     yaml = textwrap.dedent("""
         url:
-          plain: {pattern: /plain, handler: Function, kwargs: {function: str(1)}}
+          plain: {pattern: /plain, handler: Function, kwargs: {function: str(1), methods: GET}}
     """)
     app = site(yaml).app.extensions["skerry"].application
     blueprint = app.blueprints["plain"]

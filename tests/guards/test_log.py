@@ -233,5 +233,5 @@ def test_lines_of_several_workers_never_mix(serve):
 
 
 def test_a_mount_without_log_attaches_nothing(site):
-    app = site(HELLO).app.extensions["skerry"].application
+    app = site(HELLO.replace("}}}", ", methods: GET}}}")).app.extensions["skerry"].application
     assert not app.blueprints["hello"].before_request_funcs

@@ -1,4 +1,4 @@
-"""`gramex.cache`: files read once, and again when they change."""
+"""`gramex.cache`: files and queries read once, and again when they change; files written whole; processes."""
 
 import json
 import sys
@@ -11,16 +11,18 @@ from typing import Any
 
 import yaml
 
-from app.compat import missing
+from app.compat import missing, tables
+from app.compat.background import Subprocess
+from app.compat.tables import save
 
 from .config import CustomJSONEncoder
 
-__all__ = ["CustomJSONEncoder", "open", "stat"]
+__all__ = ["CustomJSONEncoder", "Subprocess", "open", "query", "save", "stat"]
 
 _KEPT = 200
 """Results that are kept; the one used longest ago makes room."""
 
-_results: OrderedDict[Any, tuple[tuple[float, int], Any]] = OrderedDict()
+_results: OrderedDict[Any, tuple[Any, Any]] = OrderedDict()
 _lock = Lock()
 
 
@@ -42,20 +44,14 @@ def _template(path: str, encoding: str = "utf-8", **options: Any) -> Any:
     return Template(_text(path, encoding), name=path, **options)
 
 
-def _pandas(name: str, path: str, **options: Any) -> Any:
-    import pandas  # type: ignore[import-not-found, import-untyped, unused-ignore]  # only where a site brings it
-
-    return getattr(pandas, name)(path, **options)
-
-
 _READERS: dict[str, Callable[..., Any]] = {
     **dict.fromkeys(("txt", "text", "htm", "html", "md", "markdown"), _text),
     **dict.fromkeys(("json", "jsondata"), _json),
     **dict.fromkeys(("yaml", "yml", "config"), _yaml),
     **dict.fromkeys(("template", "tmpl"), _template),
-    **dict.fromkeys(("xlsx", "xls", "excel"), partial(_pandas, "read_excel")),
-    "csv": partial(_pandas, "read_csv"),
-    "parquet": partial(_pandas, "read_parquet"),
+    **dict.fromkeys(("xlsx", "xls", "excel"), partial(tables.read, "read_excel")),
+    "csv": partial(tables.read, "read_csv"),
+    "parquet": partial(tables.read, "read_parquet"),
 }
 
 
@@ -80,8 +76,7 @@ def open(
     if read is None:
         raise TypeError(f"cannot open {path} as {kind!r}: there are {', '.join(_READERS)}, or a function")
     key, stamp = (path, kind, transform, repr(sorted(options.items()))), stat(path)
-    with _lock:
-        kept, result = _results.get(key, (None, None))
+    kept, result = _kept(key)
     if kept != stamp:
         result = read(path, **options)
         result = transform(result) if transform else result
@@ -89,7 +84,30 @@ def open(
     return result
 
 
-def _keep(key: Any, stamp: tuple[float, int], result: Any) -> None:
+def query(sql: Any, engine: Any, state: str | Callable[[], Any] | None = None, **options: Any) -> Any:
+    """The DataFrame of an SQL query, through SQLAlchemy; `options` are those of `pandas.read_sql`.
+
+    `state` is a query in text, or a function: as long as it gives the same, so does this, with the same object for all
+    callers. Without it, the query is made every time.
+    """
+    if state is None:
+        return tables.query(sql, engine, **options)
+    key = (tables.written(sql, engine), engine, state, repr(sorted(options.items())))
+    now = state() if callable(state) else tables.query(state, engine)
+    kept, result = _kept(key)
+    if result is None or not tables.same(kept, now):
+        result = tables.query(sql, engine, **options)
+    _keep(key, now, result)
+    return result
+
+
+def _kept(key: Any) -> tuple[Any, Any]:
+    """The state and the result that are kept; two times None if there are none."""
+    with _lock:
+        return _results.get(key, (None, None))
+
+
+def _keep(key: Any, stamp: Any, result: Any) -> None:
     with _lock:
         _results[key] = stamp, result
         _results.move_to_end(key)
@@ -104,4 +122,4 @@ def stat(path: str | Path) -> tuple[float, int]:
 
 
 def __getattr__(name: str) -> Any:
-    raise missing(__name__, name, "there are open and stat")
+    raise missing(__name__, name, f"there are {', '.join(__all__)}")

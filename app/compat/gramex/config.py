@@ -1,24 +1,30 @@
-"""`gramex.config`: the site's variables, its log, and small tools."""
+"""`gramex.config`: the site's variables, its log, YAML files, and small tools."""
 
 import json
 import logging
 import re
 import unicodedata
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from inspect import signature
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+from app import config
 from app.compat import missing, variables
 from app.compat.functions import objectpath
+from app.config.overrides import VARIABLE
 from app.handler import AttrDict
+from app.handler.attrdict import deep
 from app.json_provider import dumps
 
 __all__ = [
     "CustomJSONDecoder",
     "CustomJSONEncoder",
+    "PathConfig",
     "app_log",
+    "ioloop_running",
     "merge",
     "objectpath",
     "slug",
@@ -95,6 +101,41 @@ def _with_times(found: dict[str, Any]) -> dict[str, Any]:
         key: datetime.fromisoformat(value) if isinstance(value, str) and _TIME.fullmatch(value) else value
         for key, value in found.items()
     }
+
+
+class PathConfig(AttrDict):
+    """What a YAML file says, with its imports, conditions and the site's variables; read again by `+conf`.
+
+    Raises ConfigError for a file that cannot be read.
+    """
+
+    def __init__(self, path: str | Path):
+        super().__init__()
+        object.__setattr__(self, "_path", Path(path))
+        object.__setattr__(self, "_stamps", {})
+        self.__pos__()
+
+    def __pos__(self) -> "PathConfig":
+        """The same object, read again if one of its files has changed."""
+        if not self._stamps or self._stamps != _stamps(self._stamps):
+            # The layer that the environment lays over the site is not for other files.
+            given = {name: value for name, value in variables.items() if name != VARIABLE}
+            found = config.read(self._path, given)
+            object.__setattr__(self, "_stamps", _stamps(found.files))
+            self.clear()
+            self.update(deep(found.tree))
+            for mistake in found.mistakes:
+                app_log.error("%s", mistake)
+        return self
+
+
+def _stamps(files: Iterable[Path]) -> dict[Path, tuple[int, int] | None]:
+    return {file: (file.stat().st_mtime_ns, file.stat().st_size) if file.exists() else None for file in files}
+
+
+def ioloop_running(loop: Any) -> bool:
+    """Whether a loop of Tornado, or of asyncio, is running."""
+    return bool(getattr(loop, "asyncio_loop", loop).is_running())
 
 
 def __getattr__(name: str) -> Any:

@@ -71,7 +71,7 @@ def test_a_gramex_site_may_lack_its_index_template(check):
 )
 def test_a_missing_package_is_named_with_its_extra(check, monkeypatch, module, kwargs, message):
     find = importlib.util.find_spec
-    monkeypatch.setattr("blueprints.files.settings.find_spec", lambda name: None if name == module else find(name))
+    monkeypatch.setattr("app.extras.find_spec", lambda name: None if name == module else find(name))
     assert message in check(**kwargs)
 
 
@@ -82,7 +82,7 @@ def test_a_missing_esbuild_is_named(check, monkeypatch):
 
 @pytest.mark.parametrize("kwargs", [{}, {"markdown": False}, {"sass": None}, {"ts": []}])
 def test_what_is_off_needs_nothing(check, monkeypatch, kwargs):
-    monkeypatch.setattr("blueprints.files.settings.find_spec", lambda name: None)
+    monkeypatch.setattr("app.extras.find_spec", lambda name: None)
     assert check(**kwargs) == ""
 
 

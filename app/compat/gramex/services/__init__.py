@@ -3,9 +3,10 @@
 from typing import Any
 
 from app.compat import missing
+from app.compat.background import ThreadPool
 from app.handler import AttrDict
 
-info = AttrDict()
+info = AttrDict(threadpool=ThreadPool())
 """Kept as long as the worker runs; each worker has its own. `gramex.service` is the same."""
 
 
