@@ -21,6 +21,8 @@ FEATURES = {
     "FacebookAuth": "blueprints.login.oauth.facebook",
     "TwitterAuth": "blueprints.login.oauth.twitter",
     "LDAPAuth": "blueprints.login.ldap",
+    "FormHandler": "blueprints.forms",
+    "Data": "blueprints.forms",
     "module.Class": "blueprints.classes",
 }
 """Handler name in YAML -> module."""

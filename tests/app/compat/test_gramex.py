@@ -86,7 +86,7 @@ def test_a_template_is_opened_as_tornados(run):
 @pytest.mark.parametrize(
     ("statement", "message"),
     [
-        ("import gramex.data\ngramex.data.filter", "gramex.data.filter is not in this version of Skerry: tables"),
+        ("import gramex.data\ngramex.data.insert", "gramex.data.insert is not in this version of Skerry: there is"),
         ("from gramex.cache import store", "gramex.cache.store is not in this version of Skerry: there are"),
         ("from gramex.config import init", "gramex.config.init is not in this version"),
         (

@@ -13,7 +13,7 @@ import pytest
 import sqlalchemy as sa
 
 from app.compat import tables
-from app.compat.gramex import cache
+from app.compat.gramex import cache, data
 
 FRAME = pd.DataFrame({"a": [1, 2], "b": ["x", "ü"]})
 RECORDS = [{"a": 1, "b": "x"}, {"a": 2, "b": "ü"}]
@@ -204,3 +204,21 @@ def test_a_site_that_uses_no_pandas_does_not_import_it(write_site):
     folder = Path(tables.__file__).parents[2]
     done = subprocess.run([sys.executable, "-c", look], cwd=folder, env=environment, capture_output=True, text=True)
     assert (done.stdout.splitlines()[-1:], done.stderr) == (["set()"], "")
+
+
+# gramex.data
+
+
+def test_the_rows_that_arguments_ask_for_are_a_dataframe(tmp_path, engine):
+    FRAME.to_csv(tmp_path / "sales.csv", index=False)
+    meta = {}
+    for source in ({"url": tmp_path / "sales.csv"}, {"url": str(engine.url), "table": "sales"}):
+        found = data.filter(**source, args={"a>": ["1"], "_c": "b", "x": 1}, meta=meta)
+        pd.testing.assert_frame_equal(found, pd.DataFrame({"b": ["ü"]}))
+        assert (meta["filters"], meta["ignored"]) == ([["a", ">", [1]]], [["x", ["1"]]])
+
+
+def test_bad_arguments_of_a_filter_are_a_value_error(tmp_path):
+    FRAME.to_csv(tmp_path / "sales.csv", index=False)
+    with pytest.raises(ValueError, match="'x' is not an integer"):
+        data.filter(tmp_path / "sales.csv", {"a": "x"})
