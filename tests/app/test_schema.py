@@ -75,8 +75,8 @@ MISTAKES = [
     (entry("handler: »Functoin"), "url.a.handler: there is no handler 'Functoin', did you mean 'Function'?"),
     (entry("service: »Form"), f"url.a.service: there is no handler 'Form': there are {HANDLERS}"),
     (
-        entry("service: »FormHandler"),
-        f"url.a.service: FormHandler is not in this version of Skerry: there are {HANDLERS}",
+        entry("service: »PPTXHandler"),
+        f"url.a.service: PPTXHandler is not in this version of Skerry: there are {HANDLERS}",
     ),
     (
         entry("handler: »no_module.Own"),
