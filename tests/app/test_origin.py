@@ -80,10 +80,10 @@ def test_settings_that_skerry_does_not_have_are_named_and_break_nothing(warnings
 
 
 def test_defaults_for_handlers_that_skerry_has_not_yet_are_no_mistake(warnings):
-    assert warnings("handlers: {FormHandler: {default: {_limit: 10}}, LogoutHandler: {}}") == []
+    assert warnings("handlers: {FilterHandler: {default: {_limit: 10}}, JSONHandler: {}}") == []
 
 
-@pytest.mark.parametrize("handler", ["FormHandler", "gramex.handlers.JSONHandler", "Data", "Proxy"])
+@pytest.mark.parametrize("handler", ["UploadHandler", "gramex.handlers.JSONHandler", "Storage", "Proxy"])
 def test_a_handler_that_skerry_has_not_yet_is_a_broken_mount_and_says_so(gramex, handler):
     client = gramex(f"url: {{a: {{pattern: /a, handler: {handler}}}}}")
     (mistake,) = client.app.extensions["skerry"].application.mistakes
