@@ -12,6 +12,7 @@ from flask.cli import with_appcontext
 from app import tokens, userstore
 from app.application import Application
 from app.cli.site import aligned, running
+from app.cli.why import known
 from app.mistakes import did_you_mean
 from app.mounts import ALL_METHODS
 from app.state.database import Unavailable
@@ -63,7 +64,7 @@ def create(user: str, mounts: tuple[str, ...], methods: tuple[str, ...], days: f
         raise click.BadParameter("a key needs a user", param_hint="USER")
     for mount in mounts:
         _check(mount)
-    attributes = userstore.load(user)
+    attributes = known(cast(Application, current_app), user)
     if attributes.pop(userstore.DISABLED, False):
         raise click.ClickException(f"{user} is disabled: a key would let them in again")
     attributes.pop(userstore.ACTIVE, None)

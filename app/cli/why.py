@@ -48,7 +48,7 @@ def why(user: str, url: str, method: str, given: tuple[str, ...]) -> None:
     """
     app = running().application
     with app.app_context():
-        person = None if user == NOBODY else {**_known(app, user), **_parsed(given), "id": user}
+        person = None if user == NOBODY else {**known(app, user), **_parsed(given), "id": user}
         verdict = _verdict(app, person, url, method.upper())
     for line in _lines(verdict):
         click.echo(line)
@@ -67,7 +67,7 @@ def _lines(verdict: Verdict) -> Iterable[str]:
         yield f"not looked at: {', '.join(besides)}"
 
 
-def _known(app: Application, id: str) -> dict[str, Any]:
+def known(app: Application, id: str) -> dict[str, Any]:
     """The attributes of a user, as credentials in the YAML and the table of users have them."""
     found: dict[str, Any] = {}
     for mount in app.mounts.values():

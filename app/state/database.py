@@ -4,7 +4,6 @@ The SQL is what SQLite, PostgreSQL and MariaDB have in common. Text that is a ke
 times are DOUBLE PRECISION, in seconds since 1970.
 """
 
-import os
 import sqlite3
 import threading
 import time
@@ -153,7 +152,10 @@ class SQLite:
         return result
 
     def _connect(self) -> sqlite3.Connection:
-        os.close(files.opened(self._path))  # SQLite would let everybody read it
+        # SQLite would let everybody read it. A file that is there is never opened here: to close it would take away the
+        # locks of this process's other connections (POSIX; sqlite.org/howtocorrupt.html §2.2).
+        if not self._path.exists():
+            files.create(self._path, b"")
         connection = sqlite3.connect(self._path, timeout=BUSY, isolation_level=None, check_same_thread=False)
         connection.row_factory = sqlite3.Row
         connection.execute(f"PRAGMA synchronous={self._synchronous}")

@@ -2,6 +2,8 @@
 
 import os
 import sqlite3
+import subprocess
+import sys
 import threading
 import time
 
@@ -177,3 +179,21 @@ def test_a_value_that_does_not_fit_is_no_failure_of_the_database(mariadb, tmp_pa
     execute(db, "CREATE TABLE t (id VARCHAR(3))")
     with pytest.raises(sqlalchemy.exc.DataError):
         execute(db, "INSERT INTO t VALUES ('four')")
+
+
+def test_a_second_connection_leaves_the_locks_of_the_first(tmp_path):
+    # POSIX takes a process's locks away when it closes any descriptor of a file. Another program would then think that
+    # it is alone, and remove the log from which this process goes on to read what was long since changed.
+    db = connect("sqlite:///own.db", tmp_path)
+    execute(db, "CREATE TABLE t (id VARCHAR(20) PRIMARY KEY, n INTEGER)")
+    add(db, "revoked")
+    assert len(db.read("SELECT id FROM t")) == 1  # by a connection of its own
+    code = (
+        "import sqlite3, sys\ndb = sqlite3.connect(sys.argv[1])\ndb.execute('DELETE FROM t')\ndb.commit()\ndb.close()"
+    )
+    subprocess.run([sys.executable, "-c", code, str(tmp_path / "own.db")], check=True)
+    assert db.read("SELECT id FROM t") == []
+    add(db, "new")
+    with sqlite3.connect(tmp_path / "own.db") as other:
+        assert other.execute("SELECT id FROM t").fetchall() == [("new",)]
+    other.close()

@@ -52,6 +52,13 @@ def test_a_key_has_what_is_known_of_the_user(client, token, inside):
     assert who(client, token("create", "ann").output).json == {"id": "ann", "role": "boss", "type": "Key"}
 
 
+def test_a_key_has_what_the_credentials_say_of_the_user(site):
+    login = "  login: {pattern: /l, handler: SimpleAuth, kwargs: {credentials: {ann: {password: x, role: boss}}}}\n"
+    client = site(SITE + login)
+    key = client.app.test_cli_runner().invoke(args=["token", "create", "ann"]).output
+    assert who(client, key).json == {"id": "ann", "role": "boss", "type": "Key"}
+
+
 def test_a_key_may_be_bound_to_mounts_and_methods(client, token):
     key = token("create", "ann", "--mount", "sales.*", "--method", "get", "--method", "PUT").output
     assert who(client, key, "/sales").status_code == 200
