@@ -119,8 +119,13 @@ class SQLite:
 
     def _read_patiently(self, sql: str, values: Mapping[str, Any]) -> list[Row]:
         reader = self._connect()
-        rows = self._read(reader, sql, values)
-        reader.execute("PRAGMA busy_timeout=0")
+        try:
+            rows = reader.execute(sql, values).fetchall()
+            reader.execute("PRAGMA busy_timeout=0")
+        except BaseException:
+            reader.close()
+            raise
+        self._readers.append(reader)  # only now: from here on it may be in another thread's hands
         return rows
 
     def write(self, work: Callable[[Execute], T]) -> T:

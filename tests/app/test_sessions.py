@@ -536,7 +536,7 @@ def test_a_view_that_only_wrote_is_503_too(down, capfd, caplog):
     assert "Set-Cookie" not in answer.headers
     line = json.loads(capfd.readouterr().out.splitlines()[-1])
     assert (line["status"], line["error"][:13]) == (503, "Unavailable: ")
-    assert "a-folder: [Errno 21] Is a directory" in caplog.text
+    assert "a-folder: unable to open database file" in caplog.text
 
 
 def test_who_has_no_session_needs_no_store_to_read_none(down):
