@@ -33,6 +33,9 @@ from app.tables.source import Down, Missing, Row, TooLong
 BATCH = 2048
 """Rows that are made into Python's at a time, which takes 2 ms, in which nothing else in the worker runs."""
 
+_AGAIN = 0.05
+"""Seconds between two interrupts of a query that is late."""
+
 _LOADING = 30.0
 """Seconds to wait for the columns of a file that somebody else is loading."""
 
@@ -192,19 +195,23 @@ def _called(tables: Engine, cursor: DuckDBPyConnection, work: Callable[[DuckDBPy
 @contextmanager
 def _interrupted(cursor: DuckDBPyConnection, timeout: float) -> Iterator[None]:
     """Interrupt what runs when the time is over, or whoever waits for it goes away."""
-    clock = None
+    over = threading.Event()
     if not offload.cooperative():  # where it is, the thread's deadline has the same effect, and no other thread is made
-        clock = threading.Timer(timeout, cursor.interrupt)
-        clock.daemon = True
-        clock.start()
+        threading.Thread(target=_interrupt_late, args=(cursor, timeout, over), daemon=True).start()
     try:
         yield
     except BaseException:
         cursor.interrupt()
         raise
     finally:
-        if clock is not None:
-            clock.cancel()
+        over.set()
+
+
+def _interrupt_late(cursor: DuckDBPyConnection, timeout: float, over: threading.Event) -> None:
+    """Interrupt again and again from the timeout on: DuckDB forgets an interrupt that comes before its query begins."""
+    while not over.wait(timeout):
+        cursor.interrupt()
+        timeout = _AGAIN
 
 
 @contextmanager
