@@ -13,12 +13,12 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple, cast
 
 import orjson
-from flask import Response, current_app, request
+from flask import current_app, request
 from flask.sansio.app import App
 
 from app.handler.attrdict import AttrDict
 from app.state import counters
-from app.state.counters import Count, Counters, Place, Want
+from app.state.counters import Count, Counters, Taken, Want
 
 _USED = "skerry.ratelimit"
 """Where the use that a request makes of its limits is, in the WSGI environment: `flask.g` costs more."""
@@ -59,21 +59,16 @@ class Usage(NamedTuple):
 
 
 class Use:
-    """What a request uses of its limits: their counters, the places that it has, and the answer that keeps them."""
+    """What a request uses of its limits: their counters as it has found them, and the places that it has."""
 
-    def __init__(self, usages: list[Usage], places: list[Place]):
-        self.usages, self.places = usages, places
-        self.answer: Response | None = None
+    def __init__(self, wants: Sequence[Want], taken: Taken):
+        self.usages = list(map(Usage, wants, taken.counts))
+        self.places = taken.places
 
     @property
     def least(self) -> Usage:
         """The limit that allows the fewest others."""
         return self.usages[0] if len(self.usages) == 1 else min(self.usages, key=lambda usage: usage.left)
-
-    @property
-    def succeeded(self) -> bool:
-        """Whether the request counts."""
-        return self.answer is not None and self.answer.status_code < 400
 
 
 def begin(environ: dict[str, Any], use: Use) -> None:
@@ -119,11 +114,12 @@ def current() -> AttrDict | None:
 def reset(pool: str, keys: Sequence[Any], value: int = 0) -> bool:
     """Set the count of a pool for these values of its keys; False if nothing has been counted for them.
 
-    This request and others that are at work count on from there when they succeed.
+    This request counts on from there if it succeeds; others that are at work have been counted before.
     """
-    key = key_of(pool, keys)
-    found = store(current_app).put(key, value)
-    use = of(request.environ)
-    if use is not None:
+    key, use = key_of(pool, keys), of(request.environ)
+    own = [place for place in use.places if place.key == key] if use else []
+    begun = store(current_app).put(key, value + len(own))
+    if use and own and begun:
+        use.places = [begun if place.key == key else place for place in use.places]
         use.usages = [usage.at(value) if usage.want.key == key else usage for usage in use.usages]
-    return found
+    return begun is not None

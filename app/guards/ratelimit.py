@@ -280,27 +280,20 @@ def attach(bp: Blueprint, settings: Settings, mount: Mount) -> None:
     def take() -> None:
         asked = Asked(request._get_current_object(), mount)  # type: ignore[attr-defined]  # a werkzeug proxy
         wants = _without_repeats([rule.want(asked) for rule in rules])
-        counts, places = _taken(store, wants, asked.at)
-        use = Use([Usage(want, count) for want, count in zip(wants, counts, strict=True)], places)
+        use = Use(wants, _taken(store, wants, asked.at))
         ratelimit.begin(asked.request.environ, use)
-        if not places:
+        if not use.places:
             raise Reached(use.least)
 
     @bp.after_request
     def tell(response: Response) -> Response:
         use = ratelimit.of(request.environ)
         if use is not None and use.places:
-            use.answer = response
-            if use.succeeded:
-                for name, value in use.least.headers():
-                    response.headers.add(name, value)
+            if response.status_code < 400:
+                response.headers.extend(use.least.headers())
+            else:
+                _give_back(store, use)
         return response
-
-    @bp.teardown_request
-    def settle(_error: BaseException | None) -> None:
-        use = ratelimit.of(request.environ)
-        if use is not None and use.places:
-            _settle(store, use)
 
 
 def _taken(store: Counters, wants: list[Want], at: float) -> Taken:
@@ -311,12 +304,11 @@ def _taken(store: Counters, wants: list[Want], at: float) -> Taken:
         raise
 
 
-def _settle(store: Counters, use: Use) -> None:
-    """Keep the places if the request succeeded, else give them back."""
+def _give_back(store: Counters, use: Use) -> None:
     places, use.places = use.places, []
     try:
-        store.settle(places, use.succeeded)
-    except Unavailable as error:  # the answer is there; it is counted when the store is back
+        store.give_back(places)
+    except Unavailable as error:  # the answer is there; it stays counted
         _complain(error)
 
 

@@ -1,7 +1,6 @@
 import contextlib
 import sqlite3
 import threading
-import time
 
 import pytest
 from limits import parse
@@ -11,12 +10,9 @@ from limits.strategies import FixedWindowRateLimiter
 from app.sections import RatelimitSettings
 from app.state import Unavailable, counters
 from app.state.counters import Want, connect
-from app.state.counters.ledger import LEASE
-from app.state.counters.redis import SharedRedis
 
 NOW = 1_900_000_000.5
 HOUR = NOW + 3600
-DEADLINE = 10
 
 
 @pytest.fixture
@@ -42,13 +38,6 @@ def store(settings, clock, tmp_path):
     return connect(settings, tmp_path)
 
 
-def another(store):
-    """The counters as another worker has them."""
-    copy = type(store).__new__(type(store))
-    copy.__dict__.update(store.__dict__, _owner=123, _renewed=float("-inf"))
-    return copy
-
-
 def taken(store, *wants):
     return store.take([Want(*want) for want in wants], counters.now())
 
@@ -59,8 +48,8 @@ def test_a_place_is_taken_while_there_is_one(store):
 
 
 def test_a_place_that_is_given_back_can_be_taken_again(store):
-    store.settle(taken(store, ("a", 1, HOUR)).places, keep=False)
-    store.settle(taken(store, ("a", 1, HOUR)).places, keep=True)
+    store.give_back(taken(store, ("a", 1, HOUR)).places)
+    assert taken(store, ("a", 1, HOUR)).places
     assert taken(store, ("a", 1, HOUR)).places == []
 
 
@@ -82,47 +71,8 @@ def test_a_place_of_an_ended_counter_changes_nothing_in_the_new_one(store, clock
     old = taken(store, ("a", 2, HOUR)).places
     clock.now = HOUR
     taken(store, ("a", 2, HOUR + 3600))
-    store.settle(old, keep=False)
+    store.give_back(old)
     assert taken(store, ("a", 2, HOUR + 3600)).counts == [(1, HOUR + 3600)]
-
-
-def test_places_of_a_worker_that_is_gone_are_free_again(store, clock):
-    lost = taken(store, ("a", 1, HOUR)).places
-    other = another(store)
-    assert taken(other, ("a", 1, HOUR)).places == []
-    end_claims(store, clock)
-    assert taken(other, ("a", 1, HOUR)).places
-    store.settle(lost, keep=True)
-    assert taken(other, ("a", 3, HOUR)).counts == [(2, HOUR)]
-
-
-def end_claims(store, clock):
-    """Let so much time go by without a word of any worker."""
-    clock.now += LEASE
-    if hasattr(store, "storage"):  # Redis has a clock of its own
-        store.storage.delete(*store.storage.keys("skerry:claim:*"))
-
-
-@pytest.fixture
-def restless(monkeypatch):
-    """Have the stores renew their claims many times a second."""
-    monkeypatch.setattr("app.state.counters.ledger.LEASE", 0.03)
-
-
-def wait_for(condition):
-    deadline = time.monotonic() + DEADLINE
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-
-
-def test_a_request_that_takes_long_keeps_its_place(restless, tmp_path, clock):
-    store = connect(RatelimitSettings(), tmp_path)
-    taken(store, ("a", 1, HOUR))
-    for _ in range(3):
-        clock.now += LEASE * 0.9
-        wait_for(lambda: rows(tmp_path, "SELECT until FROM owner") == [(clock.now + LEASE,)])
-    assert taken(another(store), ("a", 1, HOUR)).places == []
 
 
 def rows(folder, sql):
@@ -130,32 +80,13 @@ def rows(folder, sql):
         return db.execute(sql).fetchall()
 
 
-def test_redis_is_told_of_a_request_that_takes_long(restless, redis):
-    store = SharedRedis(redis)
-    taken(store, ("a", 1, HOUR))
-    (claim,) = store.storage.keys("skerry:claim:*")
-    store.storage.delete(claim)
-    wait_for(lambda: store.storage.exists(claim))
-
-
-def test_what_could_not_be_settled_is_settled_later(restless, tmp_path, monkeypatch, clock):
-    store = connect(RatelimitSettings(), tmp_path)
-    places = taken(store, ("a", 1, HOUR)).places
-    with monkeypatch.context() as broken:
-        broken.setattr("app.state.counters.sqlite._ADD", "broken")
-        with pytest.raises(Unavailable):
-            store.settle(places, keep=False)
-        assert rows(tmp_path, "SELECT used FROM counter") == [(1,)]
-    wait_for(lambda: rows(tmp_path, "SELECT used FROM counter") == [(0,)])
-
-
-def test_a_count_can_be_set_and_leaves_out_requests_at_work(store):
-    store.settle(taken(store, ("a", 9, HOUR)).places, keep=True)
+def test_a_count_can_be_set_and_places_taken_before_no_longer_matter(store):
     at_work = taken(store, ("a", 9, HOUR)).places
-    assert store.put("a", 5)
-    assert taken(store, ("a", 9, HOUR)).counts == [(6, HOUR)]
-    store.settle(at_work, keep=False)
-    assert taken(store, ("a", 9, HOUR)).counts == [(6, HOUR)]
+    last = store.put("a", 5)
+    store.give_back(at_work)
+    assert taken(store, ("a", 9, HOUR)).counts == [(5, HOUR)]
+    store.give_back([last])
+    assert taken(store, ("a", 9, HOUR)).counts == [(5, HOUR)]
 
 
 def test_a_count_that_nobody_has_begun_is_not_set(store, clock):
@@ -170,9 +101,7 @@ def test_threads_at_once_take_exactly_what_there_is(store):
 
     def work():
         for _ in range(50):
-            places = taken(store, ("a", 60, HOUR)).places
-            store.settle(places, keep=True)
-            found.append(bool(places))
+            found.append(bool(taken(store, ("a", 60, HOUR)).places))
 
     threads = [threading.Thread(target=work) for _ in range(4)]
     [thread.start() for thread in threads]
@@ -180,16 +109,15 @@ def test_threads_at_once_take_exactly_what_there_is(store):
     assert (len(found), sum(found)) == (200, 60)
 
 
-def test_redis_that_is_down_is_unavailable_and_later_made_up_for(start_redis, clock, tmp_path):
+def test_redis_that_is_down_is_unavailable_and_what_it_counted_stays_counted(start_redis, clock, tmp_path):
     service = start_redis()
     store = connect(RatelimitSettings(type="redis", path=f"redis://127.0.0.1:{service.port}"), tmp_path)
     places = taken(store, ("a", 5, HOUR)).places
     service.stop()
-    for call in (lambda: taken(store, ("a", 5, HOUR)), lambda: store.settle(places, keep=False)):
+    for call in (lambda: taken(store, ("a", 5, HOUR)), lambda: store.give_back(places)):
         with pytest.raises(Unavailable):
             call()
     service.start()
-    store.settle(taken(store, ("a", 5, HOUR)).places, keep=True)
     assert taken(store, ("a", 5, HOUR)).counts == [(1, HOUR)]
 
 
@@ -216,7 +144,7 @@ def test_counters_that_have_ended_are_removed(tmp_path, clock):
     taken(store, *[(f"key{number}", 1, HOUR) for number in range(300)])
     for clock.now in (HOUR + 1, HOUR + 2, HOUR + 3):
         taken(store, ("new", 9, 2 * HOUR))
-    assert rows(tmp_path, "SELECT key FROM counter") == [("new",)]
+    assert rows(tmp_path, "SELECT key FROM counters") == [("new",)]
 
 
 def test_it_is_a_storage_of_limits(tmp_path, clock):

@@ -377,14 +377,13 @@ def test_a_file_that_cannot_be_used_is_503_on_limited_mounts_only(site, caplog):
     assert client.get("/unlimited").status_code == 200
 
 
-def test_what_was_answered_while_the_counts_could_not_be_written_is_counted_later(site, monkeypatch, caplog):
-    client = site(RESET, {"own.py": CODE})
+def test_an_error_that_cannot_be_given_back_stays_counted(limited, monkeypatch, caplog):
+    client = limited("{keys: ip, limit: 2}", "flask.abort(404) if handler.args else str(1)")
     with monkeypatch.context() as broken:
-        broken.setattr("app.state.counters.sqlite._SETTLE", "SELECT broken")
-        assert client.get("/it").json["usage"] == 0
+        broken.setattr("app.state.counters.sqlite._GIVE_BACK", "UPDATE broken")
+        assert client.get("/it?fail=1").status_code == 404
     assert "rate limits: " in caplog.text
-    assert client.get("/it").json["usage"] == 1
-    assert client.get("/it").json["usage"] == 2
+    assert statuses(client, 2) == [200, 429]
 
 
 def test_redis_without_its_package_is_a_mistake(site, monkeypatch):

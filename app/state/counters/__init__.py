@@ -8,15 +8,15 @@
       ratelimit: {type: memory}                                # for each worker alone
 
 A limit is exact, and yet only successes count, because a request takes its place at once: no two requests get the last
-one. The place is kept if the request succeeds and given back if not. Places belong to the worker that took them. While
-it has any, it renews its claim every ten seconds; half a minute after the last time they are free again, so those of a
-killed worker do not stay taken. A place that was lost so, as by a worker that had been stopped for a minute, is counted
-all the same when its request succeeds.
+one. It is given back if the request fails. What cannot be given back stays counted, as that of a request that was at
+work when its worker was killed: a limit never lets more pass than it says. (A claim that the worker renews could free
+such places, at twice the cost for every request.)
 
-`storages` are of the `limits` package, which flask-limiter stands on: `sqlite` registers the scheme `sqlite-shared://`,
+Both are also storages of the `limits` package, which flask-limiter stands on: `sqlite` registers the scheme `sqlite-shared://`,
 so that a site's own code can count in the same file through either of them.
 """
 
+import secrets
 import time
 from collections.abc import Sequence
 from functools import cache
@@ -52,11 +52,15 @@ class Count(NamedTuple):
 
 
 class Place(NamedTuple):
-    """A place that was taken, in the counter that ends at `expires`."""
+    """A place that was taken; `epoch` tells the counter from those before and after it under the same key."""
 
     key: str
-    expires: float
-    number: int
+    epoch: int
+
+
+def new_epoch() -> int:
+    """What a counter is told by while it lasts."""
+    return secrets.randbits(63)
 
 
 class Taken(NamedTuple):
@@ -75,11 +79,11 @@ class Counters(Protocol):
         `at` is the time when the wants were made: they have to end after it. No key may be wanted twice.
         """
 
-    def settle(self, places: Sequence[Place], keep: bool) -> None:
-        """Keep places for good, or give them back. If this fails it is made up for by a later call."""
+    def give_back(self, places: Sequence[Place]) -> None:
+        """Free places that were taken. Those of a counter that has begun anew are no longer counted anyway."""
 
-    def put(self, key: str, used: int) -> bool:
-        """Have so many places taken, besides those of requests at work; False if there is no such counter."""
+    def put(self, key: str, used: int) -> Place | None:
+        """Begin a counter anew with so many places taken; None if there is no such counter, else the last of them."""
 
 
 def check_redis(path: str) -> None:

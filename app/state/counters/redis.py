@@ -1,135 +1,98 @@
 """Counters in Redis or Valkey, which all hosts share. Each step is one script, so nothing comes between its parts.
 
-A counter is a hash: `expires`, `used`, and a field for each place that is not settled, named by its worker and number.
-It is removed by Redis when it ends. The claim of a worker is a key that Redis removes unless it is renewed.
+A counter is a hash of `expires`, `used` and `epoch`. It is removed by Redis when it ends.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import chain
-from typing import Any, TypeVar
+from typing import Any
 from urllib.parse import urlsplit
 
 from limits.storage import RedisStorage
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from app.state import counters
 from app.state.counters import Count, Place, Taken, Want
-from app.state.counters.ledger import LEASE, Ledger, Settled
 from app.state.database import Unavailable
 
-T = TypeVar("T")
 PATIENCE = 2.0
 """Seconds that Redis has to answer."""
 
-_LEASE = int(LEASE * 1000)
-_COUNTER, _CLAIM = "skerry:count:", "skerry:claim:"
+_COUNTER = "skerry:counter:"
 
 _TAKE = """
-local at, owner, claim = tonumber(ARGV[1]), ARGV[2], ARGV[3]
+local at, epoch = tonumber(ARGV[1]), ARGV[2]
 local found, full = {}, false
-redis.call('SET', claim .. owner, 1, 'PX', ARGV[4])
-
-local function free_lost(key)
-    for _, field in ipairs(redis.call('HKEYS', key)) do
-        local holder = string.match(field, '^place:(%d+):')
-        if holder and redis.call('EXISTS', claim .. holder) == 0 then
-            redis.call('HDEL', key, field)
-            redis.call('HINCRBY', key, 'used', -1)
-        end
-    end
-    return tonumber(redis.call('HGET', key, 'used') or 0)
-end
 
 for i, key in ipairs(KEYS) do
-    local limit = tonumber(ARGV[3 * i + 2])
+    local limit = tonumber(ARGV[2 * i + 1])
     local expires = redis.call('HGET', key, 'expires')
     local used = tonumber(redis.call('HGET', key, 'used') or 0)
     if not expires or tonumber(expires) <= at then
         redis.call('DEL', key)
-        expires, used = ARGV[3 * i + 3], 0
-    elseif used >= limit then
-        used = free_lost(key)
+        expires, used = ARGV[2 * i + 2], 0
     end
     full = full or used >= limit
-    found[2 * i - 1], found[2 * i] = used, expires
+    found[3 * i - 2], found[3 * i - 1], found[3 * i] = used, expires, redis.call('HGET', key, 'epoch') or epoch
 end
 if full then return {0, found} end
 for i, key in ipairs(KEYS) do
-    local expires, number = found[2 * i], ARGV[3 * i + 4]
-    redis.call('HSET', key, 'expires', expires, 'used', found[2 * i - 1] + 1, 'place:' .. owner .. ':' .. number, 1)
+    local used, expires, current = found[3 * i - 2], found[3 * i - 1], found[3 * i]
+    redis.call('HSET', key, 'expires', expires, 'used', used + 1, 'epoch', current)
     redis.call('PEXPIRE', key, string.format('%.0f', math.max(1, (tonumber(expires) - at) * 1000)))
 end
 return {1, found}
 """
 
-_SETTLE = """
+_GIVE_BACK = """
 for i, key in ipairs(KEYS) do
-    local field, keep, expires = ARGV[3 * i - 2], ARGV[3 * i - 1], ARGV[3 * i]
-    local ours = redis.call('HDEL', key, field) == 1
-    if ours and keep == '0' then
+    if redis.call('HGET', key, 'epoch') == ARGV[i] and tonumber(redis.call('HGET', key, 'used')) > 0 then
         redis.call('HINCRBY', key, 'used', -1)
-    elseif not ours and keep == '1' and redis.call('HGET', key, 'expires') == expires then
-        redis.call('HINCRBY', key, 'used', 1)
     end
 end
 """
 
 _PUT = """
-local expires, used = redis.call('HGET', KEYS[1], 'expires'), tonumber(ARGV[1])
-if not expires or tonumber(expires) <= tonumber(ARGV[2]) then return 0 end
-for _, field in ipairs(redis.call('HKEYS', KEYS[1])) do
-    if string.sub(field, 1, 6) == 'place:' then used = used + 1 end
-end
-redis.call('HSET', KEYS[1], 'used', used)
+local expires = redis.call('HGET', KEYS[1], 'expires')
+if not expires or tonumber(expires) <= tonumber(ARGV[3]) then return 0 end
+redis.call('HSET', KEYS[1], 'used', ARGV[1], 'epoch', ARGV[2])
 return 1
 """
 
 
-class SharedRedis(Ledger, RedisStorage):
+class SharedRedis(RedisStorage):
     """The counters of Redis or Valkey at a URL of `redis://`, `rediss://` or `unix://`.
 
     Every method of Counters raises Unavailable while it is down.
     """
 
     def __init__(self, uri: str):
-        Ledger.__init__(self)
-        # What was sent may have been done although no answer came: it is not sent again, but given back.
+        # What was sent may have been done although no answer came: it is not sent again, or a place would count twice.
         once: dict[str, Any] = {"retry": Retry(NoBackoff(), 0)}
         RedisStorage.__init__(self, uri, socket_timeout=PATIENCE, socket_connect_timeout=PATIENCE, **once)
         self._name = urlsplit(uri).netloc.rpartition("@")[2] or "redis"
-        self._scripts = {script: self.storage.register_script(script) for script in (_TAKE, _SETTLE, _PUT)}
+        self._scripts = {script: self.storage.register_script(script) for script in (_TAKE, _GIVE_BACK, _PUT)}
 
-    def _take(self, wants: Sequence[Want], at: float) -> Taken:
-        places = [Place(want.key, want.expires, next(self._numbers)) for want in wants]
-        asked = [(want.limit, repr(want.expires), place.number) for want, place in zip(wants, places, strict=True)]
-        claim = self._owner, _CLAIM, _LEASE
-        try:
-            taken, found = self._run(_TAKE, [want.key for want in wants], repr(at), *claim, *chain(*asked))
-        except Unavailable:
-            self._unsettled += [(place, False) for place in places]
-            raise
-        counts = [Count(int(used), float(expires)) for used, expires in zip(found[::2], found[1::2], strict=True)]
-        kept = [place._replace(expires=count.expires) for place, count in zip(places, counts, strict=True)]
-        return Taken(counts, kept if taken else [])
+    def take(self, wants: Sequence[Want], at: float) -> Taken:
+        """See Counters."""
+        asked = [(want.limit, repr(want.expires)) for want in wants]
+        taken, found = self._run(_TAKE, [want.key for want in wants], repr(at), counters.new_epoch(), *chain(*asked))
+        counts = [Count(int(used), float(expires)) for used, expires in zip(found[::3], found[1::3], strict=True)]
+        places = [Place(want.key, int(epoch)) for want, epoch in zip(wants, found[2::3], strict=True)]
+        return Taken(counts, places if taken else [])
 
-    def _settle(self, places: Sequence[Settled]) -> None:
-        asked = [(self._field(place), int(keep), repr(place.expires)) for place, keep in places]
-        self._run(_SETTLE, [place.key for place, _ in places], *chain(*asked))
+    def give_back(self, places: Sequence[Place]) -> None:
+        """See Counters."""
+        self._run(_GIVE_BACK, [place.key for place in places], *[place.epoch for place in places])
 
-    def _put(self, key: str, used: int, at: float) -> bool:
-        return bool(self._run(_PUT, [key], used, repr(at)))
-
-    def _renew(self, at: float) -> None:
-        self._attempt(lambda: self.storage.set(f"{_CLAIM}{self._owner}", 1, px=_LEASE))
-
-    def _field(self, place: Place) -> str:
-        return f"place:{self._owner}:{place.number}"
+    def put(self, key: str, used: int) -> Place | None:
+        """See Counters."""
+        place = Place(key, counters.new_epoch())
+        return place if self._run(_PUT, [key], used, place.epoch, repr(counters.now())) else None
 
     def _run(self, script: str, keys: Sequence[str], *args: Any) -> Any:
-        return self._attempt(lambda: self._scripts[script]([_COUNTER + key for key in keys], args))
-
-    def _attempt(self, work: Callable[[], T]) -> T:
         try:
-            return work()
+            return self._scripts[script]([_COUNTER + key for key in keys], args)
         except self.base_exceptions as error:
             raise Unavailable(self._name, error) from error

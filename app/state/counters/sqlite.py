@@ -12,16 +12,16 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Concatenate, ParamSpec, TypeVar
 
 from limits.storage import Storage
 
 from app.state import counters
 from app.state.counters import Count, Place, Taken, Want
-from app.state.counters.ledger import LEASE, Ledger, Settled
 from app.state.database import Unavailable
 
 T = TypeVar("T")
+P = ParamSpec("P")
 Connection = sqlite3.Connection
 
 BUSY = 5.0
@@ -38,30 +38,19 @@ PRAGMA page_size=1024;
 PRAGMA synchronous=NORMAL;
 PRAGMA journal_mode=WAL;
 PRAGMA wal_autocheckpoint=8000;
-CREATE TABLE IF NOT EXISTS counter
-    (key TEXT PRIMARY KEY, expires REAL NOT NULL, used INTEGER NOT NULL, owner INTEGER, number INTEGER) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS counter_expires ON counter (expires);
-CREATE TABLE IF NOT EXISTS owner (id INTEGER PRIMARY KEY, until REAL NOT NULL);
-CREATE TABLE IF NOT EXISTS place
-    (owner INTEGER, number INTEGER, key TEXT NOT NULL, expires REAL NOT NULL, PRIMARY KEY (owner, number))
-    WITHOUT ROWID;
-CREATE TRIGGER IF NOT EXISTS taken AFTER UPDATE OF number ON counter
-    BEGIN INSERT INTO place VALUES (new.owner, new.number, new.key, new.expires); END
+CREATE TABLE IF NOT EXISTS counters
+    (key TEXT PRIMARY KEY, expires REAL NOT NULL, used INTEGER NOT NULL, epoch INTEGER NOT NULL) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS counters_expires ON counters (expires)
 """
-"""`owner` and `number` of a counter are those of the place that was taken last: a trigger notes it. So one statement
-takes a place, at half of the cost of four in a transaction."""
 
 _TAKE = (
-    "UPDATE counter SET used = used + 1, owner = ?, number = ? WHERE key = ? AND used < ? AND expires > ?"
-    " RETURNING used - 1, expires"
+    "UPDATE counters SET used = used + 1 WHERE key = ? AND used < ? AND expires > ? RETURNING used - 1, expires, epoch"
 )
-_SETTLE = "DELETE FROM place WHERE owner = ? AND number = ?"
-_ADD = "UPDATE counter SET used = max(0, used + ?) WHERE key = ? AND expires = ?"
-_NEW = "REPLACE INTO counter (key, expires, used) VALUES (?, ?, 0)"
-_LOST = "FROM place WHERE owner NOT IN (SELECT id FROM owner WHERE until > ?)"
+_GIVE_BACK = "UPDATE counters SET used = max(0, used - 1) WHERE key = ? AND epoch = ?"
+_BEGIN = "REPLACE INTO counters (key, expires, used, epoch) VALUES (?, ?, ?, ?)"
 
 
-class SharedSQLite(Ledger, Storage):
+class SharedSQLite(Storage):
     """`sqlite-shared:///folder/file.db`, or `sqlite-shared://` for the memory of this process.
 
     As a storage of `limits` it has fixed windows. Every method raises Unavailable while the file cannot be used.
@@ -70,92 +59,51 @@ class SharedSQLite(Ledger, Storage):
     STORAGE_SCHEME = ["sqlite-shared"]
 
     def __init__(self, uri: str, wrap_exceptions: bool = False, purge: float = 3600, **options: float | str | bool):
-        Ledger.__init__(self)
         Storage.__init__(self, uri, wrap_exceptions, **options)
         self._path = uri.removeprefix("sqlite-shared:///") if "///" in uri else ":memory:"
         self._db: Connection | None = None
         self._lock = threading.Lock()
         self._purge, self._purge_at = purge, 0.0
-        self._renewed = float("-inf")
 
-    def _take(self, wants: Sequence[Want], at: float) -> Taken:
-        if not 0 <= at - self._renewed < LEASE / 3:
-            self._renew(at)
+    def take(self, wants: Sequence[Want], at: float) -> Taken:
+        """See Counters."""
         if at > self._purge_at:
             self._transaction(lambda db: self._remove_old(db, at))
         if len(wants) == 1:  # mostly, and mostly of a counter that is there and not full
-            taken = self._run(lambda db: self._place(db, wants[0], at))
+            taken = self._run(_place, wants[0], at)
             if taken:
                 return Taken([taken[0]], [taken[1]])
-        return self._transaction(lambda db: self._taken(db, wants, at))
+        return self._transaction(lambda db: _taken(db, wants, at))
 
-    def _place(self, db: Connection, want: Want, at: float) -> tuple[Count, Place] | None:
-        """A place in a counter, and the counter before it; None if it is full, or not there."""
-        number = next(self._numbers)
-        rows = db.execute(_TAKE, (self._owner, number, want.key, want.limit, at)).fetchall()
-        return (Count(*rows[0]), Place(want.key, rows[0][1], number)) if rows else None
+    def give_back(self, places: Sequence[Place]) -> None:
+        """See Counters."""
+        self._transaction(lambda db: db.executemany(_GIVE_BACK, places))
 
-    def _taken(self, db: Connection, wants: Sequence[Want], at: float) -> Taken:
-        found = [_count(db, want, at) for want in wants]
-        if _full(wants, found):
-            self._free_lost(db, at)
-            found = [_count(db, want, at) for want in wants]
-            if _full(wants, found):
-                return Taken(found, [])
-        for want, count in zip(wants, found, strict=True):
-            if not count.used:
-                db.execute(_NEW, (want.key, count.expires))
-        places = [self._place(db, want, at) for want in wants]
-        return Taken(found, [taken[1] for taken in places if taken])
-
-    def _free_lost(self, db: Connection, at: float) -> None:
-        """Give back the places of workers whose claim has ended."""
-        for key, expires, number in db.execute(f"SELECT key, expires, count(*) {_LOST} GROUP BY key, expires", (at,)):
-            db.execute(_ADD, (-number, key, expires))
-        db.execute(f"DELETE {_LOST}", (at,))
-        db.execute("DELETE FROM owner WHERE until <= ?", (at,))
-
-    def _settle(self, places: Sequence[Settled]) -> None:
-        if len(places) == 1 and places[0][1] and self._run(lambda db: self._end(db, places[0][0])):
-            return
-        self._transaction(lambda db: self._settled(db, places))
-
-    def _end(self, db: Connection, place: Place) -> bool:
-        """Let a place no longer be open; whether it was ours until now."""
-        return db.execute(_SETTLE, (self._owner, place.number)).rowcount > 0
-
-    def _settled(self, db: Connection, places: Sequence[Settled]) -> None:
-        for place, keep in places:
-            if self._end(db, place) != keep:  # given back, or it was lost and yet succeeds
-                db.execute(_ADD, (1 if keep else -1, place.key, place.expires))
-
-    def _put(self, key: str, used: int, at: float) -> bool:
-        at_work = "(SELECT count(*) FROM place WHERE place.key = counter.key AND place.expires = counter.expires)"
-        sql = f"UPDATE counter SET used = ? + {at_work} WHERE key = ? AND expires > ?"
-        return self._transaction(lambda db: db.execute(sql, (used, key, at)).rowcount > 0)
-
-    def _renew(self, at: float) -> None:
-        self._run(lambda db: db.execute("REPLACE INTO owner VALUES (?, ?)", (self._owner, at + LEASE)))
-        self._renewed = at
+    def put(self, key: str, used: int) -> Place | None:
+        """See Counters."""
+        place = Place(key, counters.new_epoch())
+        sql, at = "UPDATE counters SET used = ?, epoch = ? WHERE key = ? AND expires > ?", counters.now()
+        found = self._run(lambda db: db.execute(sql, (used, place.epoch, key, at)).rowcount > 0)
+        return place if found else None
 
     def _remove_old(self, db: Connection, at: float) -> None:
         """Remove some of the counters that have ended; the turn is over when none is left."""
-        old = "SELECT key FROM counter WHERE expires <= ? LIMIT ?"
-        removed = db.execute(f"DELETE FROM counter WHERE key IN ({old})", (at, _PURGED_AT_ONCE)).rowcount
+        old = "SELECT key FROM counters WHERE expires <= ? LIMIT ?"
+        removed = db.execute(f"DELETE FROM counters WHERE key IN ({old})", (at, _PURGED_AT_ONCE)).rowcount
         if removed < _PURGED_AT_ONCE:
             self._purge_at = at + self._purge
 
     def _transaction(self, work: Callable[[Connection], T]) -> T:
-        return self._run(lambda db: _in_transaction(db, work))
+        return self._run(_in_transaction, work)
 
-    def _run(self, work: Callable[[Connection], T]) -> T:
+    def _run(self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **options: P.kwargs) -> T:
         """What `work` returns; other greenlets have their turn while other processes write."""
         give_up = 0.0
         while True:
             try:
                 with self._lock:  # of threads: greenlets do not switch within
                     self._db = self._db or self._connect()
-                    return work(self._db)
+                    return work(self._db, *args, **options)
             except (sqlite3.Error, OSError) as error:
                 give_up = give_up or time.monotonic() + BUSY
                 if not _is_busy(error) or time.monotonic() > give_up:
@@ -193,7 +141,7 @@ class SharedSQLite(Ledger, Storage):
 
     def _added(self, db: Connection, want: Want, amount: int) -> int:
         used, expires = _count(db, want, counters.now())
-        db.execute("REPLACE INTO counter (key, expires, used) VALUES (?, ?, ?)", (want.key, expires, used + amount))
+        db.execute(_BEGIN, (want.key, expires, used + amount, counters.new_epoch()))
         return used + amount
 
     def get(self, key: str) -> int:
@@ -217,15 +165,35 @@ class SharedSQLite(Ledger, Storage):
 
     def reset(self) -> int:
         """Remove all counters; returns how many they were."""
-        return self._transaction(lambda db: db.execute("DELETE FROM counter").rowcount)
+        return self._transaction(lambda db: db.execute("DELETE FROM counters").rowcount)
 
     def clear(self, key: str) -> None:
         """Remove a counter."""
-        self._transaction(lambda db: db.execute("DELETE FROM counter WHERE key = ?", (key,)))
+        self._transaction(lambda db: db.execute("DELETE FROM counters WHERE key = ?", (key,)))
+
+
+def _place(db: Connection, want: Want, at: float) -> tuple[Count, Place] | None:
+    """A place in a counter, and the counter before it; None if it is full, or not there."""
+    rows = db.execute(_TAKE, (want.key, want.limit, at)).fetchall()
+    if not rows:
+        return None
+    used, expires, epoch = rows[0]
+    return Count(used, expires), Place(want.key, epoch)
+
+
+def _taken(db: Connection, wants: Sequence[Want], at: float) -> Taken:
+    found = [_count(db, want, at) for want in wants]
+    if any([count.used >= want.limit for want, count in zip(wants, found, strict=True)]):
+        return Taken(found, [])
+    for want, count in zip(wants, found, strict=True):
+        if not count.used:
+            db.execute(_BEGIN, (want.key, count.expires, 0, counters.new_epoch()))
+    places = [_place(db, want, at) for want in wants]
+    return Taken(found, [taken[1] for taken in places if taken])
 
 
 def _count(db: Connection, want: Want, at: float) -> Count:
-    row = db.execute("SELECT used, expires FROM counter WHERE key = ?", (want.key,)).fetchone()
+    row = db.execute("SELECT used, expires FROM counters WHERE key = ?", (want.key,)).fetchone()
     return Count(*row) if row and row[1] > at else Count(0, want.expires)
 
 
@@ -239,10 +207,6 @@ def _in_transaction(db: Connection, work: Callable[[Connection], T]) -> T:
             db.execute("ROLLBACK")
         raise
     return result
-
-
-def _full(wants: Sequence[Want], found: Sequence[Count]) -> bool:
-    return any([count.used >= want.limit for want, count in zip(wants, found, strict=True)])
 
 
 def _is_busy(error: Exception) -> bool:
