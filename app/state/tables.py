@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from flask import current_app
 
-from app.state.database import Conflict, Execute, Row, Unavailable, connect, execute
+from app.state.database import Conflict, Database, Execute, Row, Unavailable, connect, execute
 
 if TYPE_CHECKING:
     from app.application import Application
@@ -62,19 +62,12 @@ class Table:
 
     def _create(self) -> None:
         columns = ", ".join(f"{self.quoted(name)} {kind}" for name, kind in self.columns.items())
-        self._run(f"CREATE TABLE IF NOT EXISTS {self.name} ({columns}){self._options}")
+        make_once(self.database, f"CREATE TABLE IF NOT EXISTS {self.name} ({columns}){self._options}")
         for column, index in self._indexes.items():
-            self._run(f"CREATE INDEX IF NOT EXISTS {index} ON {self.name} ({self.quoted(column)})")
+            make_once(self.database, f"CREATE INDEX IF NOT EXISTS {index} ON {self.name} ({self.quoted(column)})")
         for name, kind in self.columns.items():
             if not self._has(name):
                 self._add(name, kind)
-
-    def _run(self, sql: str) -> None:
-        try:
-            execute(self.database, sql)
-        except (Conflict, Unavailable) as error:
-            if not _made_by_another(error):
-                raise
 
     def _add(self, name: str, kind: str) -> None:
         try:
@@ -91,6 +84,15 @@ class Table:
         except Unavailable:
             return False
         return True
+
+
+def make_once(database: Database, sql: str) -> None:
+    """Run a `CREATE ... IF NOT EXISTS`, also if another worker does at the same moment."""
+    try:
+        execute(database, sql)
+    except (Conflict, Unavailable) as error:
+        if not _made_by_another(error):
+            raise
 
 
 def _made_by_another(error: Conflict | Unavailable) -> bool:

@@ -4,7 +4,8 @@ from collections.abc import Callable
 from functools import cached_property
 from typing import ClassVar
 
-from app.state import Conflict, Database
+from app.state import Database
+from app.state.tables import make_once
 
 
 class Store:
@@ -20,8 +21,5 @@ class Store:
     def database(self) -> Database:
         """The database, with the table in it. Raises Unavailable while it is down."""
         found = self._find()
-        try:
-            found.write(lambda execute: execute(self.create))
-        except Conflict:
-            pass  # PostgreSQL says so when another worker makes it at the same moment
+        make_once(found, self.create)
         return found

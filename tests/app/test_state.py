@@ -7,9 +7,10 @@ import sys
 import threading
 import time
 
+import psycopg
 import pytest
 
-from app.state import Conflict, Unavailable, connect, database, files
+from app.state import Conflict, Unavailable, connect, database, files, tables
 from app.state.database import execute
 
 ALL = ("sqlite", "postgresql", "mariadb")
@@ -197,3 +198,30 @@ def test_a_second_connection_leaves_the_locks_of_the_first(tmp_path):
     with sqlite3.connect(tmp_path / "own.db") as other:
         assert other.execute("SELECT id FROM t").fetchall() == [("new",)]
     other.close()
+
+
+def test_a_table_that_another_worker_makes_at_the_same_moment_is_made(postgresql, tmp_path):
+    sql, failures = "CREATE TABLE IF NOT EXISTS twin (id VARCHAR(20) PRIMARY KEY)", []
+    other, waiting = psycopg.connect(postgresql), psycopg.connect(postgresql, autocommit=True)
+
+    def make():
+        try:
+            tables.make_once(connect(postgresql, tmp_path), sql)
+        except Exception as error:
+            failures.append(error)
+
+    with other, waiting:
+        other.execute(sql)
+        thread = threading.Thread(target=make)
+        thread.start()
+        wait_for(lambda: waiting.execute("SELECT 1 FROM pg_locks WHERE NOT granted").fetchone())
+        other.commit()
+        thread.join()
+    assert failures == []
+
+
+def wait_for(condition):
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
