@@ -59,6 +59,11 @@ def iterate(results: AsyncIterator[T], left: Callable[[], float | None] = lambda
             run(results.aclose())
 
 
+async def on_loop(call: Callable[..., Awaitable[T]], *args: Any, **kwargs: Any) -> T:
+    """Call on the loop what is otherwise called before it: Tornado's generators look for a running loop at once."""
+    return await call(*args, **kwargs)
+
+
 async def _awaited(awaitable: Awaitable[T]) -> T:
     return await awaitable
 

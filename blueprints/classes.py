@@ -165,7 +165,7 @@ def _call(handler: BaseHandler, method: Callable[..., Any], *args: Any, **kwargs
     Other results of a coroutine are ignored, as Tornado does; a method that is none has to write, TypeError otherwise.
     """
     tornados = hasattr(method, "__tornado_coroutine__")
-    result = _on_the_loop(method, args, kwargs) if tornados else method(*args, **kwargs)
+    result = coroutines.on_loop(method, *args, **kwargs) if tornados else method(*args, **kwargs)
     if isinstance(result, Done):
         return
     is_awaitable = inspect.isawaitable(result)
@@ -176,11 +176,6 @@ def _call(handler: BaseHandler, method: Callable[..., Any], *args: Any, **kwargs
     elif result is not None and not is_awaitable:
         name = f"{type(handler).__name__}.{method.__name__}"
         raise TypeError(f"{name} returned a {type(result).__name__}: write it, or return a response")
-
-
-async def _on_the_loop(method: Callable[..., Any], args: Any, kwargs: Any) -> Any:
-    """Tornado's coroutines look for a running loop as soon as they are called."""
-    return await method(*args, **kwargs)
 
 
 def _awaited(handler: BaseHandler, awaitable: Awaitable[Any]) -> Any:

@@ -104,53 +104,61 @@ class Settings(base.Settings):
 
 def attach(bp: Blueprint, settings: Settings, mount: Mount) -> None:
     """Answer from the cache before the view, and keep what the view answers."""
-    name, store = settings._store
-    split = [key.partition(".")[::2] for key in settings.key]
-    parts = [(KEYS[family], part) for family, part in split]
-    by_user = any(family in _OF_ONE_USER for family, _ in split)
-    if "auth" in mount.guards and "key" not in settings.model_fields_set:
-        parts, by_user = [*parts, (_whole_user, "")], True
-    named = {key.partition(".")[2].lower() for key in settings.key if key.startswith("headers.")}
-    cache: MemoryCache | DiskCache
+    guard = _Guard(settings, mount)
+    bp.record_once(guard.open_store)
+    bp.before_request(guard.answer)
+    bp.after_request(guard.keep)
 
-    @bp.record_once
-    def open_store(state: BlueprintSetupState) -> None:
-        nonlocal cache
+
+class _Guard:
+    """The cache of a mount."""
+
+    _cache: MemoryCache | DiskCache
+
+    def __init__(self, settings: Settings, mount: Mount):
+        self._settings, self._mount = settings, mount
+        split = [key.partition(".")[::2] for key in settings.key]
+        self._parts = [(KEYS[family], part) for family, part in split]
+        self._by_user = any(family in _OF_ONE_USER for family, _ in split)
+        if "auth" in mount.guards and "key" not in settings.model_fields_set:
+            self._parts, self._by_user = [*self._parts, (_whole_user, "")], True
+        self._headers = {part.lower() for family, part in split if family == "headers"}
+
+    def open_store(self, state: BlueprintSetupState) -> None:
+        name, store = self._settings._store
         stores = state.app.extensions.setdefault("skerry.caches", {})
-        cache = stores.setdefault(name, _open(name, store, mount))
+        self._cache = stores.setdefault(name, _open(name, store, self._mount))
 
-    def key() -> bytes:
-        # The mount and the path belong to every key: mounts that share a store never answer for each other. So does
-        # the coding that the client accepts, as the view may have chosen by it.
-        accepted = compression.codings(request.environ.get("HTTP_ACCEPT_ENCODING"))
-        values = [mount.name, request.path, accepted, *[value(part) for value, part in parts]]
-        return hashlib.blake2b(repr(values).encode(errors="surrogatepass"), digest_size=20).digest()
-
-    @bp.before_request
-    def answer() -> Response | None:
+    def answer(self) -> Response | None:
         if request.method not in ("GET", "HEAD"):
             return None
-        own = key()
-        entry = cache.get(own)
-        if entry is None:
-            g.cache_miss = own, session.current().used
-            session.current().used = False  # from here on it is the view that asks who it is for, and not a guard
-            return None
-        return _conditional(Response(entry.body, entry.status, entry.headers))
+        key = self._key()
+        entry = self._cache.get(key)
+        if entry is not None:
+            return _conditional(Response(entry.body, entry.status, entry.headers))
+        g.cache_miss = key, session.current().used
+        session.current().used = False  # from here on it is the view that asks who it is for, and not a guard
+        return None
 
-    @bp.after_request
-    def keep(response: Response) -> Response:
+    def keep(self, response: Response) -> Response:
         if "cache_miss" not in g:
             return response  # a guard has refused the request, or the cache has answered it
-        own, by_guards = g.cache_miss
-        personal = session.current().used and not by_user
+        key, by_guards = g.cache_miss
+        personal = session.current().used and not self._by_user
         session.current().used |= by_guards
-        if personal or request.method != "GET" or not _may_keep(response, settings.status, named):
+        if personal or request.method != "GET" or not _may_keep(response, self._settings.status, self._headers):
             return response
         headers = [(name, value) for name, value in response.headers if name.lower() not in _NOT_KEPT]
         entry = Entry(response.status_code, headers, response.get_data())
-        cache.put(own, entry, settings.expiry.duration)
+        self._cache.put(key, entry, self._settings.expiry.duration)
         return _conditional(response)
+
+    def _key(self) -> bytes:
+        # The mount and the path belong to every key: mounts that share a store never answer for each other. So does
+        # the coding that the client accepts, as the view may have chosen by it.
+        accepted = compression.codings(request.environ.get("HTTP_ACCEPT_ENCODING"))
+        values = [self._mount.name, request.path, accepted, *[value(part) for value, part in self._parts]]
+        return hashlib.blake2b(repr(values).encode(errors="surrogatepass"), digest_size=20).digest()
 
 
 def _whole_user(_name: str) -> bytes:

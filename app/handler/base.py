@@ -16,18 +16,22 @@
 The lifecycle and its names are Tornado's (reference: gramex.md §4, §29).
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from copy import copy
 from itertools import chain
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, TypeVar
 
-from flask import Response
+from flask import Response, request
 from werkzeug.exceptions import MethodNotAllowed
 
-from app.handler import Handler, Kwargs
 from app.handler.attrdict import AttrDict, deep
+from app.handler.handler import Handler, Kwargs
 
 if TYPE_CHECKING:
     from app.mounts import Mount
+
+OWN = "skerry.own_handler"
+"""The key of the environ for the instance of a site's own class that answers the request."""
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS")
 _HTML = "text/html; charset=utf-8"
@@ -143,3 +147,16 @@ def _around(before: list[str | bytes], response: Response, after: list[str | byt
 
 def _encoded(parts: Iterable[str | bytes]) -> Iterable[bytes]:
     return (part.encode() if isinstance(part, str) else part for part in parts)
+
+
+def of_request(mount: "Mount", groups: Mapping[str, Any]) -> Handler:
+    """The handler for the functions of a mount: like the instance of a site's own class where one answers the request.
+
+    That one's attributes are there too; what the functions answer is kept apart from what the class does.
+    """
+    own = request.environ.get(OWN)
+    if own is None or own.mount is not mount:
+        return Handler(mount, groups)
+    twin: BaseHandler = copy(own)
+    twin.start_over()
+    return twin

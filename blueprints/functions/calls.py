@@ -42,7 +42,9 @@ class Function:
         self.signature = typed.signature if typed else None
         self._call: Callable[..., Any] = partial(_call_typed, typed, settings) if typed and is_name else settings
         if hasattr(function, "__tornado_coroutine__"):
-            self._call = partial(_on_a_loop, self._call)
+            from app import coroutines
+
+            self._call = partial(coroutines.on_loop, self._call)
 
     def __call__(self, handler: Handler, clock: "Clock") -> Any:
         """The result. What the function raises propagates; `offload.Deadline` when the time is up."""
@@ -146,15 +148,6 @@ def _call_typed(typed: signatures.Typed, settings: Settings, handler: Handler) -
 
 def _text(value: Any) -> Any:
     return value[1:] if isinstance(value, str) and value.startswith("==") else value
-
-
-def _on_a_loop(call: Callable[..., Any], handler: Handler) -> Any:
-    """A coroutine of Tornado's generators: they look for a running loop as soon as they are called."""
-
-    async def run() -> Any:
-        return await call(handler=handler)
-
-    return run()
 
 
 def named(text: Any, variables: tuple[str, ...]) -> tuple[Callable[..., Any] | None, bool]:
