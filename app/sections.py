@@ -107,6 +107,12 @@ class RatelimitSettings(Settings):
         return path
 
 
+def _redis(url: str) -> str:
+    extras.need({"redis": "redis"}, "redis", "messages between hosts")
+    counters.check_redis(url)
+    return sessions.redis_url(url)
+
+
 class App(Settings):
     """The `app:` section."""
 
@@ -121,6 +127,9 @@ class App(Settings):
     session: SessionSettings = Field(default_factory=SessionSettings, description="Sessions and their cookie")
     ratelimit: RatelimitSettings = Field(
         default_factory=RatelimitSettings, description="Where the requests of limited mounts are counted"
+    )
+    bus: Annotated[str, AfterValidator(_redis)] | None = Field(
+        None, description="URL of Redis, which carries messages between hosts; workers of one host need nothing"
     )
     auth: Annotated["Auth | None", BeforeValidator(lambda value: value or None, "Auth | bool | None")] = Field(
         None, description="Who may use the mounts that have no `auth:` of their own"
