@@ -28,6 +28,7 @@ from app.sending import compression
 from app.session import Session, Sessions
 from app.signing import Secrets, Signer
 from app.state import Unavailable, sessions
+from app.tables.limits import LIMITS
 
 log = logging.getLogger("skerry")
 
@@ -150,6 +151,7 @@ def build(site: Site) -> Application:
     app.site, app.mounts, app.debug = site, {}, site.app.settings.debug
     _add_sessions(app, site)
     # Failures are answered and logged by us; Flask would raise them into the server when it debugs.
+    LIMITS.memory, LIMITS.threads = site.app.tables.memory, site.app.tables.threads
     app.config.update(PROPAGATE_EXCEPTIONS=False, MAX_CONTENT_LENGTH=site.app.listen.max_body_size)
     request_log.install(app, site.log, app.mounts)
     app.after_request(_finish)

@@ -109,7 +109,7 @@ class _Signal:
     def __init__(self) -> None:
         self._event: Any = threading.Event()
         self._watcher: Any = None
-        self._lock = _original("_thread", "allocate_lock", threading.Lock)()
+        self._lock = offload.lock()
         if offload.cooperative():
             import gevent
             import gevent.event
@@ -140,7 +140,7 @@ class _Loop(asyncio.SelectorEventLoop):
     """asyncio's loop with native threads: those of gevent would wait for a hub that has no turn here."""
 
     def __init__(self) -> None:
-        super().__init__(_original("selectors", "DefaultSelector", selectors.DefaultSelector)())
+        super().__init__(offload.original("selectors", "DefaultSelector", selectors.DefaultSelector)())
         self._slots = asyncio.Semaphore(THREADS)
 
     def run_in_executor(self, executor: Any, func: Any, *args: Any) -> Any:  # type: ignore[override]  # unpacked types
@@ -164,7 +164,7 @@ class _Loop(asyncio.SelectorEventLoop):
 
     async def getaddrinfo(self, *args: Any, **kwargs: Any) -> Any:
         """As asyncio's, by the system's own call."""
-        look_up = _original("socket", "getaddrinfo", socket.getaddrinfo)
+        look_up = offload.original("socket", "getaddrinfo", socket.getaddrinfo)
         return await self.run_in_executor(None, partial(look_up, *args, **kwargs))
 
 
@@ -186,13 +186,4 @@ def _loop() -> _Loop:
 
 
 def _start_thread(fn: Callable[[], Any]) -> None:
-    _original("_thread", "start_new_thread", _thread.start_new_thread)(fn, ())
-
-
-def _original(module: str, name: str, unpatched: Any) -> Any:
-    """What a module had before gevent patched it."""
-    if not offload.cooperative():
-        return unpatched
-    from gevent import monkey
-
-    return monkey.get_original(module, name)
+    offload.original("_thread", "start_new_thread", _thread.start_new_thread)(fn, ())

@@ -26,6 +26,9 @@ OWN = "module.Class"
 """Stands in the table of features for every dotted name: handlers of a site's own."""
 SITE_AUTH: KeyPath = ("app", "auth")
 SITE_XSRF: KeyPath = ("app", "settings", "xsrf_cookies")
+_OF_MOUNTS = (*GUARDS, "methods")
+"""Keys that every mount's `kwargs` may have."""
+
 OFF_MATTERS = ("log", "xsrf_cookies")
 """Guards that do something when they are switched off; for all others false is the same as no key."""
 
@@ -46,9 +49,10 @@ def check_defaults(check: "Check", features: "Features") -> None:
         elif name not in features or name == OWN:
             check.unknown(("handlers", key), (BASE, *features, *own), "there is no such handler")
         else:
-            known = _known_kwargs(importlib.import_module(features[name]))
+            feature = importlib.import_module(features[name])
+            known = _known_kwargs(feature)
             for setting in check.mapping(("handlers", key), "settings to values"):
-                if setting not in known:
+                if setting not in known and not feature.Settings.others:
                     check.unknown(("handlers", key, setting), known)
 
 
@@ -93,7 +97,7 @@ def _bare(name: object) -> str:
 
 
 def _known_kwargs(feature: ModuleType) -> tuple[str, ...]:
-    return (*feature.Settings.model_fields, *GUARDS, "methods")
+    return (*feature.Settings.model_fields, *_OF_MOUNTS)
 
 
 class Entry:
@@ -200,8 +204,11 @@ class Entry:
         """
         if feature.__name__ == self.features.get(OWN):
             return feature.Settings()
-        self._unknown((*self.path, "kwargs"), kwargs, _known_kwargs(feature))
-        own = {key: value for key, value in kwargs.items() if key in self._fields}
+        takes_others = bool(feature.Settings.others)
+        if not takes_others:
+            self._unknown((*self.path, "kwargs"), kwargs, _known_kwargs(feature))
+        others = {key for key in kwargs if takes_others and key not in _OF_MOUNTS}
+        own = {key: value for key, value in kwargs.items() if key in self._fields or key in others}
         return self._validate((*self.path, "kwargs"), feature.Settings, own)
 
     def _guards(self, kwargs: Map) -> dict[str, Any]:

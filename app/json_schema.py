@@ -117,8 +117,10 @@ def _with_kwargs(module: str) -> Schema:
 
 def _kwargs(module: str) -> Schema:
     """The settings of a feature together with those of the guards."""
-    settings = _of(importlib.import_module(module).Settings)
-    return _closed(_guards() | settings["properties"] | {"import": _IMPORT})
+    model = importlib.import_module(module).Settings
+    own = _of(model)["properties"]
+    schema = _closed(_guards() | own | {"import": _IMPORT})
+    return schema | {"additionalProperties": own[model.others]["additionalProperties"]} if model.others else schema
 
 
 def _guards() -> Schema:

@@ -9,11 +9,12 @@ gevent is imported only where it has already patched the process, so that `flask
 """
 
 import sys
+import threading
 from collections.abc import Callable
 from contextvars import ContextVar, copy_context
 from functools import cache, partial
 from time import monotonic, sleep
-from typing import TYPE_CHECKING, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 if TYPE_CHECKING:
     from gevent.lock import BoundedSemaphore
@@ -34,6 +35,24 @@ def cooperative() -> bool:
     """Whether gevent has patched this process, so that a blocking call would stop other greenlets."""
     monkey = sys.modules.get("gevent.monkey")
     return monkey is not None and bool(monkey.is_module_patched("socket"))
+
+
+def original(module: str, name: str, unpatched: Any) -> Any:
+    """What a module had before gevent patched it; `unpatched` is what it has without gevent."""
+    if not cooperative():
+        return unpatched
+    from gevent import monkey
+
+    return monkey.get_original(module, name)
+
+
+def lock() -> threading.Lock:
+    """A lock that greenlets share with the threads of `run`. It is held for moments: nothing within may wait.
+
+    One of gevent's loses a wake-up now and then if a thread lets it go while a greenlet waits for it.
+    """
+    made: threading.Lock = original("_thread", "allocate_lock", threading.Lock)()
+    return made
 
 
 def pause() -> None:

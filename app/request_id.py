@@ -15,10 +15,19 @@ _NOSNIFF_NAME = _NOSNIFF[0].lower()
 _STARTED, _ID = "skerry.started", "skerry.request_id"
 
 _prefix = secrets.token_hex(4)
+_process = f"{os.getpid():x}"
 _numbers = itertools.count(1)
 
 Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
+
+
+def _forked() -> None:
+    global _process
+    _process = f"{os.getpid():x}"
+
+
+os.register_at_fork(after_in_child=_forked)  # to ask at each request would be a call of the system
 
 
 def start(environ: Environ, start_response: StartResponse) -> StartResponse:
@@ -27,7 +36,7 @@ def start(environ: Environ, start_response: StartResponse) -> StartResponse:
     The identifier is unlike that of any other worker's, at a tenth of the cost of a UUID.
     """
     environ[_STARTED] = time.perf_counter()
-    identifier = environ[_ID] = f"{_prefix}-{os.getpid():x}-{next(_numbers):x}"
+    identifier = environ[_ID] = f"{_prefix}-{_process}-{next(_numbers):x}"
 
     def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
         headers.append(("X-Request-ID", identifier))

@@ -107,6 +107,13 @@ class RatelimitSettings(Settings):
         return path
 
 
+class TableSettings(Settings):
+    """What the tables of files may take of a worker."""
+
+    memory: int = Field(1 << 30, gt=0, description="Bytes of the tables of files that a worker keeps in memory")
+    threads: int = Field(2, gt=0, description="Threads that answer queries on files, in each worker")
+
+
 def _redis(url: str) -> str:
     extras.need({"redis": "redis"}, "redis", "messages between hosts")
     counters.check_redis(url)
@@ -128,6 +135,7 @@ class App(Settings):
     ratelimit: RatelimitSettings = Field(
         default_factory=RatelimitSettings, description="Where the requests of limited mounts are counted"
     )
+    tables: TableSettings = Field(default_factory=TableSettings, description="What tables of files may take")
     bus: Annotated[str, AfterValidator(_redis)] | None = Field(
         None, description="URL of Redis, which carries messages between hosts; workers of one host need nothing"
     )

@@ -5,7 +5,7 @@ import sys
 import time
 from collections.abc import Iterator
 
-from bench import files, functions, limits, load, login, processes, reload, sessions, startup
+from bench import files, functions, limits, load, login, processes, reload, sessions, startup, tables
 from bench.measure import FULL, QUICK, Effort, Figure
 
 AREAS = {
@@ -17,6 +17,7 @@ AREAS = {
     "reload": reload,
     "sessions": sessions,
     "limits": limits,
+    "tables": tables,
 }
 SAID = 12
 """Lines of what a server said before it failed."""

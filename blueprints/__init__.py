@@ -23,6 +23,8 @@ FEATURES = {
     "LDAPAuth": "blueprints.login.ldap",
     "FormHandler": "blueprints.forms",
     "Data": "blueprints.forms",
+    "FilterHandler": "blueprints.forms.filters",
+    "Filter": "blueprints.forms.filters",
     "module.Class": "blueprints.classes",
 }
 """Handler name in YAML -> module."""

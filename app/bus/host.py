@@ -10,20 +10,24 @@ A message is there from the moment when `end` is after it, for everybody and in 
 of `end`, which the kernel takes from a process that dies; what such a one has written is after `end`, and overwritten.
 """
 
+import errno
 import fcntl
 import mmap
 import os
 import socket
 import struct
-import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import TypeVar
 
+from app import offload
 from app.bus import Found, Message, Position
 from app.state import files
 from app.state.database import Unavailable
 
+T = TypeVar("T")
 SEGMENT = 32 << 20
 """Bytes of a file of the log: at least so many, and at most twice, can be read again."""
 
@@ -48,7 +52,7 @@ class Log:
 
     def __init__(self, folder: Path):
         self._folder = folder
-        self._turn = threading.Lock()
+        self._turn = offload.lock()
         self._shared: memoryview | None = None
         self._lock = -1
         self._writer: tuple[int, int] | None = None
@@ -62,17 +66,16 @@ class Log:
         record = _HEAD.pack(len(name) + len(data), len(name)) + name + data
         if len(record) > LARGEST:
             raise ValueError(f"a message of {len(record):,} bytes is too large: {LARGEST:,} are allowed")
-        with _Errors(self._folder), self._turn:
-            end = self._open()
-            self._acquire()
-            try:
-                number, offset = self._room(_place(end[0]))
-                self._write(number, record, offset)
-                end[0] = _number((number, offset + len(record)))
-            finally:
-                fcntl.flock(self._lock, fcntl.LOCK_UN)
-        self._bells.ring()
-        return _id((number, offset + len(record)))
+        with _Errors(self._folder):
+            place = self._alone(lambda end: self._append(end, record))
+            self._bells.ring()
+        return _id(place)
+
+    def _append(self, end: memoryview, record: bytes) -> Position:
+        number, offset = self._room(_place(_begun(end)[0]))
+        self._write(number, record, offset)
+        end[0] = _number((number, offset + len(record)))
+        return number, offset + len(record)
 
     def end(self) -> Position:
         """See Channel."""
@@ -159,27 +162,32 @@ class Log:
         while written < len(record):
             written += os.pwrite(self._writer[1], record[written:], offset + written)
 
-    def _acquire(self) -> None:
+    def _alone(self, work: Callable[[memoryview], T]) -> T:
+        """What `work` returns, while nobody else writes. The locks are held for moments: who waits sleeps without."""
         give_up = time.monotonic() + _BUSY
         while True:
-            try:
+            with suppress(BlockingIOError), self._turn:
+                end = self._mapped_end()
                 fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                return
-            except BlockingIOError:
-                if time.monotonic() > give_up:
-                    raise
-                time.sleep(0.0005)
+                try:
+                    return work(end)
+                finally:
+                    fcntl.flock(self._lock, fcntl.LOCK_UN)
+            if time.monotonic() > give_up:
+                raise BlockingIOError(errno.EAGAIN, "somebody else writes all the time")
+            time.sleep(0.0005)
 
-    def _open(self) -> memoryview:
+    def _mapped_end(self) -> memoryview:
         if self._shared is None:
             self._lock = files.opened(self._folder / "end")
             os.posix_fallocate(self._lock, 0, 8)
             self._shared = memoryview(mmap.mmap(self._lock, 8)).cast("Q")  # its items are read and written whole
-            self._acquire()
-            if not self._shared[0]:  # ids go on from those of a log that was removed
-                self._shared[0] = _number((int(time.time()), 0))
-            fcntl.flock(self._lock, fcntl.LOCK_UN)
         return self._shared
+
+    def _open(self) -> memoryview:
+        """Where the log ends, in shared memory."""
+        end = self._shared
+        return self._alone(_begun) if end is None or not end[0] else end
 
     def _numbers(self) -> list[int]:
         return [int(path.stem) for path in self._folder.glob("*.log")]
@@ -262,6 +270,12 @@ class _Errors:
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
         if isinstance(error, OSError):
             raise Unavailable(str(self._folder), error) from error
+
+
+def _begun(end: memoryview) -> memoryview:
+    if not end[0]:  # ids go on from those of a log that was removed
+        end[0] = _number((int(time.time()), 0))
+    return end
 
 
 def _number(place: Position) -> int:

@@ -2,9 +2,9 @@
 
 import sys
 
-from app.cli import secret, site, token, user, why
+from app.cli import secret, site, token, undo, user, why
 
-COMMANDS = (site.check, site.mounts, site.schema, secret.secret, token.token, user.user, why.why)
+COMMANDS = (site.check, site.mounts, site.schema, secret.secret, token.token, undo.undo, user.user, why.why)
 
 
 def is_running() -> bool:

@@ -30,6 +30,11 @@ def of_query(request: Request) -> Raw:
     return _split(request.environ.get("QUERY_STRING", ""))
 
 
+def has_body(request: Request) -> bool:
+    """Whether anything comes after the headers."""
+    return request.environ.get("CONTENT_LENGTH", "") not in ("", "0") or "HTTP_TRANSFER_ENCODING" in request.environ
+
+
 def of_body(request: Request) -> Raw:
     """The arguments of a form. Werkzeug reads those with files; it would not say what is not UTF-8 in the others."""
     if request.mimetype == _FORM:

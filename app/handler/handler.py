@@ -82,7 +82,7 @@ class Handler(Person):
 
     @cached_property
     def _body(self) -> dict[str, list[str]]:
-        return arguments.as_text(arguments.of_body(request), request.environ)
+        return arguments.as_text(arguments.of_body(request), request.environ) if arguments.has_body(request) else {}
 
     @cached_property
     def args(self) -> dict[str, list[str]]:

@@ -1,46 +1,67 @@
 """The rows of a statement that a database is running."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
-from app.tables import reading
-from app.tables.columns import Column
+from app.tables.columns import Column, Value
 from app.tables.engines import Engine, Running
 from app.tables.source import Down, Row, TooLong
+from app.tables.statements import Plan
 
 T = TypeVar("T")
 BATCH = 1000
 """Rows that are read at once; SQLite takes a millisecond for them."""
 
 
+class Ready:
+    """An answer that is complete. See `app.tables.source.Result`."""
+
+    is_complete = True
+
+    def __init__(self, columns: tuple[Column, ...], rows: list[Row], count: int | None):
+        self.columns, self.count = columns, count
+        self._rows = rows
+
+    def batches(self) -> Iterator[list[Row]]:
+        """See Result."""
+        rows, self._rows = self._rows, []
+        if rows:
+            yield rows
+
+    def close(self) -> None:
+        """See Result: there is nothing to let go of."""
+
+
 class Answer:
     """See `app.tables.source.Result`. It is closed by itself once all rows were fetched, or when an error came."""
 
-    def __init__(self, engine: Engine, running: Running, columns: tuple[Column, ...]):
-        self.columns = columns
+    def __init__(self, engine: Engine, running: Running, plan: Plan):
+        self.columns = plan.columns
         self.count: int | None = None
-        self._engine, self._running, self._read = engine, running, reading.reader(columns)
+        self._engine, self._running, self._plan = engine, running, plan
         self._result: sa.CursorResult[Any] | None = None
         self._first: list[Row] = []
-        self._is_busy = self._is_broken = self._is_complete = self._is_released = False
+        self.is_complete = False
+        """Whether all rows were fetched; if so before the first batch, that is the only one."""
+        self._is_busy = self._is_broken = self._is_released = False
 
-    def start(self, statement: sa.Select[Any], counted: sa.Select[Any] | None) -> None:
-        """Run it and fetch the first rows."""
+    def start(self, values: Sequence[Value]) -> None:
+        """Run the plan with these values and fetch the first rows."""
         try:
-            self._first = self._step(lambda: self._execute(statement, counted))
+            self._first = self._step(lambda: self._execute(values))
         except BaseException:
             self.close()
             raise
 
-    def _execute(self, statement: sa.Select[Any], counted: sa.Select[Any] | None) -> list[Row]:
-        connection = self._running.connection
-        self._engine.limit(self._running)
+    def _execute(self, values: Sequence[Value]) -> list[Row]:
+        connection, select, counted = self._running.connection, self._plan.select, self._plan.counted
+        self._engine.begin_reading(self._running)
         if counted is not None:
-            self.count = connection.execute(counted).scalar_one()
+            self.count = connection.exec_driver_sql(counted.sql, counted.parameters(values)).scalar_one()
         options = {"stream_results": self._running.streaming}
-        self._result = connection.execute(statement, execution_options=options)
+        self._result = connection.exec_driver_sql(select.sql, select.parameters(values), execution_options=options)
         # SQLAlchemy has looked at the first row of a stream. The others come from the driver, in half the time.
         looked_at = [tuple(row) for row in self._result.fetchmany(1)] if self._running.streaming else []
         return looked_at + self._fetch(BATCH - len(looked_at))
@@ -48,7 +69,7 @@ class Answer:
     def _fetch(self, count: int = BATCH) -> list[Row]:
         cursor = self._result and self._result.cursor
         rows: list[Row] = list(cursor.fetchmany(count)) if cursor else []
-        self._is_complete = len(rows) < count
+        self.is_complete = len(rows) < count
         return rows
 
     def batches(self) -> Iterator[list[Row]]:
@@ -56,8 +77,8 @@ class Answer:
         rows, self._first = self._first, []
         try:
             while rows:
-                yield self._read(rows)
-                rows = [] if self._is_complete or self._running.given_up else self._step(self._fetch)
+                yield self._plan.read(rows)
+                rows = [] if self.is_complete or self._running.given_up else self._step(self._fetch)
         except TooLong:
             if not self._running.given_up:  # else it was closed meanwhile
                 raise
@@ -74,7 +95,7 @@ class Answer:
 
     def _step(self, work: Callable[[], T]) -> T:
         done = self._engine.call(lambda: self._guarded(work))
-        if self._is_complete:
+        if self.is_complete:
             self._release()
         return done
 
@@ -117,7 +138,7 @@ class Answer:
             return
         if self._is_broken:
             self._engine.forget(self._result)
-        elif self._is_complete:
+        elif self.is_complete:
             self._result.close()
         else:
             self._engine.abandon(self._running, self._result)

@@ -6,15 +6,17 @@ are by position: `outcome` has their names, as `sales|sum` may be longer than a 
 
 import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from itertools import chain
 from types import MappingProxyType
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import sqlalchemy as sa
 
-from app.tables.columns import Column, Kind, Value
+from app.tables.binding import Bound, bind
+from app.tables.columns import Column, Kind
 from app.tables.dialects import DIALECTS, Dialect, Expression, number
-from app.tables.query import Aggregate, Filter, Function, Group, Op, Query, Sort
+from app.tables.query import After, Aggregate, Filter, Function, Group, Op, Query, Sort
 
 Cells: TypeAlias = Mapping[str, Expression]
 """The columns that aggregates look at, by name: of the table, or of a subquery that also ranks them."""
@@ -29,12 +31,14 @@ def select(query: Query, table: sa.FromClause, columns: Sequence[Column], dialec
     `dialect` is sqlite, postgresql, mysql, mariadb or duckdb.
     """
     found = _everything(query, table, columns, DIALECTS[dialect])
-    return found.limit(query.limit).offset(query.offset or None)
+    if query.limit is not None:
+        found = found.limit(bind(query.limit, _WHOLE))
+    return found.offset(bind(query.offset, _WHOLE)) if query.offset else found
 
 
 def counted(query: Query, table: sa.FromClause, columns: Sequence[Column], dialect: str) -> sa.Select[Any]:
     """The SELECT of the number of rows that the answer had without limit and offset."""
-    found = _everything(query, table, columns, DIALECTS[dialect]).order_by(None)
+    found = _everything(replace(query, after=None), table, columns, DIALECTS[dialect]).order_by(None)
     if query.by is None and not query.distinct:
         return found.with_only_columns(sa.func.count())
     labelled = [cell.label(f"c{i}") for i, cell in enumerate(found.selected_columns)]
@@ -57,8 +61,11 @@ def _everything(query: Query, table: sa.FromClause, columns: Sequence[Column], d
         return _grouped(query, query.by, rows, conditions)
     if query.distinct:  # one row for each group of equal ones
         return _grouped(query, [Group(name, rows.kinds[name]) for name in query.columns], rows, conditions)
+    if query.after:
+        places = [rows.place(sort.name) for sort in query.sort]
+        conditions += _after(query.after, query.sort, places, dialect)
     cells = [rows.cells[name] for name in query.columns] or [number(1)]
-    return sa.select(*_raw(cells)).select_from(table).where(*conditions).order_by(*rows.sorted(query.sort))
+    return sa.select(*_raw(cells)).select_from(table).where(*conditions).order_by(*rows.sorted(query))
 
 
 def _raw(cells: Iterable[Expression]) -> list[Expression]:
@@ -72,6 +79,7 @@ class _Rows:
     def __init__(self, table: sa.FromClause, columns: Sequence[Column], dialect: Dialect, cells: Cells):
         self.table, self.columns, self.dialect, self.cells = table, columns, dialect, cells
         self.kinds = {column.name: column.kind for column in columns}
+        self.never_null = {column.name for column in columns if not column.nullable}
 
     def passes(self, condition: Filter) -> Expression:
         """Whether a row passes a filter."""
@@ -79,7 +87,7 @@ class _Rows:
             self.dialect, self.cells[condition.column], self.kinds[condition.column], condition.op, condition.values
         )
 
-    def has(self, word: str) -> Expression:
+    def has(self, word: Bound) -> Expression:
         """Whether a row has a word in one of its columns of text."""
         texts = [
             self.dialect.text(self.cells[column.name], Kind.TEXT) for column in self.columns if column.kind is Kind.TEXT
@@ -90,16 +98,21 @@ class _Rows:
         """A column to compare, sort and group by."""
         return self.dialect.order(self.cells[name], self.kinds[name])
 
+    def place(self, name: str) -> "_Place":
+        """A column to sort by."""
+        return _Place(self.comparable(name), name not in self.never_null)
+
     def key(self, group: Group) -> Expression:
         """What to group by."""
         if group.unit is None:
             return self.comparable(group.column)
         return self.dialect.truncated(self.cells[group.column], group.kind, group.unit)
 
-    def sorted(self, sorts: Iterable[Sort]) -> Iterable[Expression]:
-        """What to order by: the sorts, and for ties the order of the source."""
-        by_sort = [self.dialect.sort(self.comparable(sort.name), sort.ascending) for sort in sorts]
-        ties = self.source_order() if by_sort or not self.dialect.keeps_order else []
+    def sorted(self, query: Query) -> Iterable[Expression]:
+        """What to order by: the sorts, and for ties, which a page by `after` has none of, the order of the source."""
+        by_sort = [self.dialect.sort(*self.place(sort.name), sort.ascending) for sort in query.sort]
+        has_order = self.dialect.keeps_order and not by_sort
+        ties = [] if has_order or query.after else self.source_order()
         return *chain.from_iterable(by_sort), *ties
 
     def source_order(self) -> list[Expression]:
@@ -108,7 +121,7 @@ class _Rows:
         return keys or self.dialect.source_order(self.table)
 
 
-def _passes(dialect: Dialect, cell: Expression, kind: Kind, op: Op, values: Sequence[Value]) -> Expression:
+def _passes(dialect: Dialect, cell: Expression, kind: Kind, op: Op, values: Sequence[Bound]) -> Expression:
     """Whether a cell, of a row or an aggregate, passes a filter."""
     if op is Op.NULL or op is Op.NOT_NULL:
         return cell.is_(None) if op is Op.NULL else cell.is_not(None)
@@ -116,25 +129,48 @@ def _passes(dialect: Dialect, cell: Expression, kind: Kind, op: Op, values: Sequ
         return sa.or_(cell.is_(None), sa.not_(_passes(dialect, cell, kind, _NEGATED[op], values)))
     if op is Op.MATCH or op is Op.MATCH_NOCASE:
         text = dialect.text(cell, kind)
-        return sa.or_(*(dialect.matches(text, str(value), op is Op.MATCH_NOCASE) for value in values))
+        return sa.or_(*(dialect.matches(text, value, op is Op.MATCH_NOCASE) for value in values))
     if op is Op.EQUAL:
         return dialect.equal(cell, kind, [dialect.bound(value, kind, cell) for value in values])
-    compare, decisive = _COMPARED[op]
-    return compare(dialect.order(cell, kind), dialect.bound(decisive(values), kind, cell))
+    return _COMPARED[op](dialect.order(cell, kind), dialect.bound(DECISIVE[op](values), kind, cell))
 
 
 _NEGATED: Mapping[Op, Op] = MappingProxyType(
     {Op.NOT_EQUAL: Op.EQUAL, Op.NOT_MATCH: Op.MATCH, Op.NOT_MATCH_NOCASE: Op.MATCH_NOCASE}
 )
-_COMPARED: Mapping[Op, tuple[Callable[..., Expression], Callable[..., Value]]] = MappingProxyType(
-    {
-        Op.GREATER: (operator.gt, min),
-        Op.GREATER_EQUAL: (operator.ge, min),
-        Op.LESS: (operator.lt, max),
-        Op.LESS_EQUAL: (operator.le, max),
-    }
+_COMPARED: Mapping[Op, Callable[..., Expression]] = MappingProxyType(
+    {Op.GREATER: operator.gt, Op.GREATER_EQUAL: operator.ge, Op.LESS: operator.lt, Op.LESS_EQUAL: operator.le}
 )
-"""How to compare, and which of several values decides."""
+DECISIVE: Mapping[Op, Callable[..., Any]] = MappingProxyType(
+    {Op.GREATER: min, Op.GREATER_EQUAL: min, Op.LESS: max, Op.LESS_EQUAL: max}
+)
+"""Which of several values a bound goes by."""
+
+_WHOLE = sa.BigInteger()
+
+
+def _after(after: After, sorts: Sequence[Sort], places: Sequence["_Place"], dialect: Dialect) -> Sequence[Expression]:
+    """Conditions that only rows after the one with these values pass, by what they are sorted by."""
+    if not after.values:
+        return []
+    later: list[Expression] = []
+    equal: list[Expression] = []
+    for sort, place, kind, value in zip(sorts, places, after.kinds, after.values, strict=True):
+        if value is None:  # nothing is later than a null
+            equal.append(place.cell.is_(None))
+            continue
+        bound = dialect.bound(value, kind, place.cell)
+        is_later = place.cell > bound if sort.ascending else place.cell < bound
+        later.append(sa.and_(*equal, sa.or_(is_later, place.cell.is_(None)) if place.nullable else is_later))
+        equal.append(place.cell == bound)
+    return [sa.or_(*later) if later else sa.false()]
+
+
+class _Place(NamedTuple):
+    """What is sorted by, and whether it may be null."""
+
+    cell: Expression
+    nullable: bool = True
 
 
 def _grouped(query: Query, by: Sequence[Group], rows: _Rows, conditions: Sequence[Expression]) -> sa.Select[Any]:
@@ -148,6 +184,10 @@ def _grouped(query: Query, by: Sequence[Group], rows: _Rows, conditions: Sequenc
     found = {aggregate: _aggregated(aggregate, source, ranks) for aggregate in aggregates}
     cells = [*keys, *(found[aggregate] for aggregate in query.aggregates)] or [sa.func.count()]
     grouped = sa.select(*_raw(cells)).select_from(source.table).where(*conditions).group_by(*keys)
+    if query.after:
+        named = {group.name: rows.dialect.of_group(key) for group, key in zip(by, keys, strict=True)}
+        places = [_Place(found[sort.aggregate] if sort.aggregate else named[sort.name]) for sort in query.sort]
+        grouped = grouped.having(*_after(query.after, query.sort, places, rows.dialect))
     for having in query.having:
         kind, cell = having.aggregate.kind, found[having.aggregate]
         grouped = grouped.having(_passes(rows.dialect, cell, kind, having.op, having.values))
@@ -173,8 +213,8 @@ def _order(
     for sort in sorts:
         expression = found[sort.aggregate] if sort.aggregate else remaining.pop(sort.name, None)
         if expression is not None:
-            order += dialect.sort(expression, sort.ascending)
-    return *order, *chain.from_iterable(dialect.sort(key, True) for key in remaining.values())
+            order += dialect.sort(expression, True, sort.ascending)
+    return *order, *chain.from_iterable(dialect.sort(key, True, True) for key in remaining.values())
 
 
 _RANKED = frozenset({Function.MEDIAN, Function.FIRST, Function.LAST})
@@ -201,7 +241,7 @@ def _numbered(rows: _Rows, keys: Sequence[Expression], column: str, function: Fu
     """A row's number among the values of its group, nulls last, and how many values there are."""
     cell = rows.cells[column]
     if function is Function.MEDIAN:
-        order = rows.dialect.sort(rows.comparable(column), True)
+        order = rows.dialect.sort(*rows.place(column), True)
     else:
         source = rows.source_order()
         order = [cell.is_(None), *(source if function is Function.FIRST else map(sa.desc, source))]
@@ -242,7 +282,7 @@ _FUNCTIONS: Mapping[Function, Callable[[Dialect, Expression, Kind], Expression]]
         Function.PROD: lambda dialect, value, kind: dialect.product(value, kind),
         Function.SIZE: lambda *_: sa.func.count(),
         Function.STD: lambda dialect, value, _: dialect.deviation(value),
-        Function.SUM: lambda _, value, __: sa.func.sum(value),
+        Function.SUM: lambda dialect, value, _: dialect.sum(value),
         Function.VAR: lambda dialect, value, _: dialect.variance(value),
     }
 )

@@ -2,8 +2,8 @@
 
     sales = Table("postgresql://user@host/name", "sales")
 
-Drivers that wait cooperatively (psycopg, PyMySQL) are called directly; SQLite and others in threads. A query that takes
-too long, or whose caller went away, is stopped in the database itself.
+Drivers that wait cooperatively (psycopg, PyMySQL) are called directly; SQLite and others in threads, but for what
+SQLite finds at once. A query that takes too long, or whose caller went away, is stopped in the database itself.
 """
 
 import time
@@ -11,81 +11,126 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from app.tables import compiled, engines
+from app.tables import at_once, engines
 from app.tables.answer import Answer
-from app.tables.columns import BadValue, Column
+from app.tables.binding import Statement
+from app.tables.columns import BadValue, Column, Value
 from app.tables.query import PATTERNS, Filter, Having, Query
 from app.tables.reflection import Reflected, reflect
-from app.tables.source import Missing
+from app.tables.source import Missing, Result
+from app.tables.statements import Plan, Plans, Written, values
 
 AT_ONCE = 10_000
 """An answer of so many rows at most is fetched without a cursor in the server, which costs three more messages."""
 
-REMEMBERED = 60.0
+REMEMBERED = 10.0
 """Seconds after which the columns are asked for again, in case somebody has added one."""
 
 
-class Table:
-    """A table or view of a database. See `app.tables.source.Source`."""
+class Known:
+    """What is known of a table, and since when."""
 
-    def __init__(self, url: str, table: str, schema: str | None = None, folder: Path = Path()):
-        """A relative path in a URL of SQLite starts at the folder."""
-        self._url = engines.located(url, folder)
-        self._engine = engines.connect(self._url)
-        self._name, self._schema = table, schema
-        self._reflected: Reflected | None = None
-        self._reflected_at = 0.0
+    def __init__(self) -> None:
+        self.plans: Plans | None = None
+        self.until = 0.0
+
+    def learn(self, reflected: Reflected, name: str, written: Written) -> Plans:
+        """Keep what the database said. The statements that there are serve on if it said the same as before."""
+        if self.plans is None or not self.plans.reflected.is_like(reflected):
+            self.plans = Plans(reflected, name, written)
+        self.until = time.monotonic() + REMEMBERED
+        return self.plans
+
+
+class Relation:
+    """What can be read of a database like a table. See `app.tables.source.Source`."""
+
+    def __init__(self, url: str, folder: Path, known: Known):
+        self.url = engines.located(url, folder)
+        """With the path of a file made absolute. Read only."""
+        self._engine = engines.connect(self.url)
+        self._at_once = at_once.reads(self._engine)
+        self._known = known
+        self._values: tuple[Value, ...] = ()
+        """Values of its own, after those of a query."""
 
     def columns(self) -> tuple[Column, ...]:
         """See Source."""
-        return self._reflect().columns
+        return self._plans().reflected.columns
 
     def state(self) -> str | None:
         """See Source. Only SQLite has one: the times and sizes of its files."""
-        if not engines.is_file(self._url):
-            return None
-        file = str(self._engine.sql.url.database)
-        return "-".join(filter(None, map(_stamp, [file, file + "-wal"]))) or None
+        return self._engine.state()
 
-    def run(self, query: Query, timeout: float) -> "Answer":
+    def run(self, query: Query, timeout: float) -> Result:
         """See Source."""
-        reflected = self._reflect()
-        columns = compiled.outcome(query, reflected.columns)
-        statement = compiled.select(query, *reflected, self._engine.dialect)
-        counted = compiled.counted(query, *reflected, self._engine.dialect) if query.count else None
+        try:
+            return self._run(query, self._plan(query), timeout)
+        except engines.TooWide:
+            return self._run(query, self._plans().widened(query), timeout)
+
+    def _run(self, query: Query, plan: Plan, timeout: float) -> Result:
+        given = [*values(query), *self._values]
+        ready = self._at_once.run(plan, given) if self._at_once else None
+        return ready or self._answer(query, plan, given, timeout)
+
+    def forget(self) -> None:
+        """Ask the database for the columns before the next query: somebody knows that they have changed."""
+        self._known.until = 0.0
+
+    def _plan(self, query: Query) -> Plan:
+        try:
+            return self._plans().plan(query)
+        except KeyError as error:
+            self._known.plans = None
+            raise Missing(f"there is no column {error} any more") from error
+
+    def _answer(self, query: Query, plan: Plan, given: list[Value], timeout: float) -> Answer:
         streaming = query.limit is None or query.limit > AT_ONCE
         running = engines.Running(self._engine, self._connect(), timeout, streaming)
-        answer = Answer(self._engine, running, columns)
+        answer = Answer(self._engine, running, plan)
         try:
-            answer.start(statement, counted)
+            answer.start(given)
         except engines.BadPattern as error:
             raise _bad_pattern(query, error) from error
         except Missing:
-            self._reflected = None
+            self._known.plans = None
             raise
         return answer
 
-    def _reflect(self) -> Reflected:
-        now = time.monotonic()
-        if self._reflected is None or now > self._reflected_at + REMEMBERED:
+    def _plans(self) -> Plans:
+        known = self._known
+        if known.plans is None or time.monotonic() > known.until:
             with self._connect() as connection, self._engine.our_errors():
-                self._reflected = self._engine.call(lambda: reflect(connection, self._name, self._schema))
-            self._reflected_at = now
-        return self._reflected
+                reflected = self._engine.call(lambda: self._reflect(connection))
+            return known.learn(reflected, self._engine.dialect, self._writer(reflected))
+        return known.plans
+
+    def _reflect(self, connection: sa.Connection) -> Reflected:
+        """What the database says."""
+        raise NotImplementedError
+
+    def _writer(self, reflected: Reflected) -> Written:
+        """What writes SELECTs as the driver takes them."""
+        dialect = self._engine.sql.dialect
+        return lambda select: Statement(select.compile(dialect=dialect), dialect)
 
     def _connect(self) -> sa.Connection:
-        if engines.is_file(self._url) and not Path(str(self._engine.sql.url.database)).is_file():
-            raise Missing(f"there is no file {self._engine.sql.url.database}")  # SQLite would make one
         with self._engine.our_errors():
             return self._engine.connection()
 
 
-def _stamp(file: str) -> str | None:
-    try:
-        found = Path(file).stat()
-    except FileNotFoundError:
-        return None
-    return f"{found.st_mtime_ns:x}.{found.st_size:x}"
+class Table(Relation):
+    """A table or view of a database."""
+
+    def __init__(self, url: str, table: str, schema: str | None = None, folder: Path = Path()):
+        """A relative path in a URL of SQLite starts at the folder."""
+        super().__init__(url, folder, Known())
+        self.name, self.schema = table, schema
+        """Read only, as `url` is."""
+
+    def _reflect(self, connection: sa.Connection) -> Reflected:
+        return reflect(connection, self.name, self.schema)
 
 
 def _bad_pattern(query: Query, error: Exception) -> BadValue:

@@ -14,7 +14,8 @@ from typing import Any, TypeAlias
 import sqlalchemy as sa
 from sqlalchemy.dialects import mysql
 
-from app.tables.columns import Kind, Value
+from app.tables.binding import Bound, bind, example
+from app.tables.columns import Kind
 from app.tables.query import Unit
 
 Expression: TypeAlias = sa.ColumnElement[Any]
@@ -31,6 +32,11 @@ _TYPES: Mapping[Kind, sa.types.TypeEngine[Any]] = MappingProxyType(
         Kind.BINARY: sa.LargeBinary(),
     }
 )
+_STRING = sa.String()
+_LARGEST = 709.0
+"""The logarithm of a double is not much more."""
+
+_ESCAPE = "/"
 
 
 def constant(text: str) -> Expression:
@@ -41,6 +47,12 @@ def constant(text: str) -> Expression:
 def number(value: int) -> Expression:
     """A number of ours as SQL."""
     return sa.literal_column(str(value), sa.Integer())
+
+
+def _within(word: str) -> str:
+    """What LIKE finds a word by, in lower case."""
+    escaped = word.lower().replace(_ESCAPE, _ESCAPE * 2).replace("%", _ESCAPE + "%").replace("_", _ESCAPE + "_")
+    return f"%{escaped}%"
 
 
 class Dialect:
@@ -59,9 +71,9 @@ class Dialect:
         """Text that compares by code point."""
         return sa.collate(text, "C")
 
-    def bound(self, value: Value, kind: Kind, cell: Expression) -> Expression:
+    def bound(self, value: Bound, kind: Kind, cell: Expression) -> Expression:
         """A value to compare a cell of this kind with."""
-        bound = sa.bindparam(None, value, type_=_TYPES.get(kind, sa.String()))
+        bound = bind(value, _TYPES.get(kind, _STRING))
         # 0.1 as a REAL is another number than 0.1
         return sa.cast(bound, sa.REAL()) if isinstance(cell.type, sa.REAL) else bound
 
@@ -81,24 +93,28 @@ class Dialect:
         """A cell that is neither text nor a boolean as text."""
         return sa.cast(cell, sa.Text())
 
-    def matches(self, text: Expression, pattern: str, ignoring_case: bool) -> Expression:
+    def matches(self, text: Expression, pattern: Bound, ignoring_case: bool) -> Expression:
         """Whether a regular expression is found in the text."""
         search = text.op("~*" if ignoring_case else "~", is_comparison=True)
-        return search(sa.bindparam(None, _for_postgresql(pattern), sa.String()))
+        return search(bind(pattern, _STRING, _for_postgresql))
 
-    def contains(self, text: Expression, word: str) -> Expression:
+    def contains(self, text: Expression, word: Bound) -> Expression:
         """Whether a word is in the text, ignoring case."""
         lower: Expression = sa.func.lower(text)
-        return lower.contains(word.lower(), autoescape=True)
+        return lower.like(bind(word, _STRING, _within), escape=_ESCAPE)
 
     def truncated(self, cell: Expression, kind: Kind, unit: Unit) -> Expression:
         """A date or time, at the beginning of its year, month, ..."""
         return sa.cast(sa.func.date_trunc(constant(unit), cell), sa.Date() if kind is Kind.DATE else sa.DateTime())
 
-    def sort(self, expression: Expression, ascending: bool) -> list[Expression]:
-        """What to order by: nulls are last, both ways."""
+    def sort(self, expression: Expression, nullable: bool, ascending: bool) -> list[Expression]:
+        """What to order by: nulls are last, both ways. Without any, an index that puts them elsewhere is of use too."""
         directed = expression.asc() if ascending else expression.desc()
-        return [directed.nulls_last()]
+        return [directed.nulls_last() if nullable else directed]
+
+    def of_group(self, key: Expression) -> Expression:
+        """What a group was made by, in a condition on it."""
+        return key
 
     def double(self, cell: Expression) -> Expression:
         """A number as a double, as averages and the like are of any kind of number."""
@@ -112,10 +128,18 @@ class Dialect:
         """The standard deviation of a sample."""
         return sa.func.stddev_samp(self.double(cell))
 
+    def sum(self, cell: Expression) -> Expression:
+        """The sum."""
+        return sa.func.sum(cell)
+
     def product(self, cell: Expression, kind: Kind) -> Expression:
-        """The product, by logarithms, as there is no aggregate for it; of integers without the error of these."""
+        """The product, by logarithms, as there is no aggregate for it; of integers without the error of these.
+
+        What is too large for a double is null.
+        """
         number = self.double(cell)
-        size: Expression = sa.func.exp(sa.func.sum(sa.func.ln(sa.func.nullif(sa.func.abs(number), 0))))
+        logarithm: Expression = sa.func.sum(sa.func.ln(sa.func.nullif(sa.func.abs(number), 0)))
+        size = sa.case((logarithm > _LARGEST, sa.null()), (logarithm < -_LARGEST, 0.0), else_=sa.func.exp(logarithm))
         negative = sa.func.sum(sa.case((number < 0, 1), else_=0)) % 2 == 1
         zero = sa.func.sum(sa.case((number == 0, 1), else_=0)) > 0
         found = sa.case((zero, 0.0), (negative, -size), else_=size)
@@ -155,9 +179,8 @@ class DuckDB(Dialect):
         text = sa.cast(cell, sa.Text())
         return _without_point(text) if kind is Kind.FLOAT else text
 
-    def matches(self, text: Expression, pattern: str, ignoring_case: bool) -> Expression:
-        wanted = sa.bindparam(None, pattern, sa.String())
-        return sa.func.regexp_matches(text, wanted, constant("i" if ignoring_case else "c"))
+    def matches(self, text: Expression, pattern: Bound, ignoring_case: bool) -> Expression:
+        return sa.func.regexp_matches(text, bind(pattern, _STRING), constant("i" if ignoring_case else "c"))
 
     def product(self, cell: Expression, kind: Kind) -> Expression:
         return sa.func.product(cell)
@@ -188,14 +211,12 @@ class SQLite(Dialect):
     def by_code_point(self, text: Expression) -> Expression:
         return sa.collate(text, "BINARY")
 
-    def bound(self, value: Value, kind: Kind, cell: Expression) -> Expression:
-        if isinstance(value, Decimal):
-            return sa.bindparam(None, float(value), sa.Double())
-        if isinstance(value, datetime):
-            return sa.bindparam(None, value.isoformat(" ", "milliseconds"), sa.String())
-        if isinstance(value, time):
-            return sa.bindparam(None, value.isoformat("milliseconds"), sa.String())
-        return sa.bindparam(None, value, type_=_TYPES.get(kind, sa.String()))
+    def bound(self, value: Bound, kind: Kind, cell: Expression) -> Expression:
+        if isinstance(example(value), Decimal):
+            return bind(value, sa.Double(), float)
+        if kind is Kind.DATETIME or kind is Kind.TIME:
+            return self.order(bind(value, _STRING, _as_iso), kind)  # it rounds to milliseconds in its own way
+        return bind(value, _TYPES.get(kind, _STRING))
 
     def cast_to_text(self, cell: Expression, kind: Kind) -> Expression:
         if kind is Kind.DATETIME:
@@ -205,15 +226,15 @@ class SQLite(Dialect):
         text = sa.cast(cell, sa.Text())
         return _without_point(text) if kind is Kind.FLOAT else text
 
-    def matches(self, text: Expression, pattern: str, ignoring_case: bool) -> Expression:
+    def matches(self, text: Expression, pattern: Bound, ignoring_case: bool) -> Expression:
         search = sa.func.iregexp if ignoring_case else sa.func.regexp
-        return search(sa.bindparam(None, pattern, sa.String()), text, type_=sa.Boolean()) == sa.true()
+        return search(bind(pattern, _STRING), text, type_=sa.Boolean()) == sa.true()
 
-    def contains(self, text: Expression, word: str) -> Expression:
+    def contains(self, text: Expression, word: Bound) -> Expression:
         # Its own LIKE ignores the case of ASCII only, and is the faster one.
-        if word.isascii():
-            return text.contains(word, autoescape=True)
-        return sa.func.contains_nocase(text, sa.bindparam(None, word.lower(), sa.String()), type_=sa.Boolean())
+        if str(example(word)).isascii():
+            return text.like(bind(word, _STRING, _within), escape=_ESCAPE)
+        return sa.func.contains_nocase(text, bind(word, _STRING, str.lower), type_=sa.Boolean())
 
     def truncated(self, cell: Expression, kind: Kind, unit: Unit) -> Expression:
         if unit is Unit.WEEK:  # the Monday after the day six days before
@@ -236,6 +257,17 @@ class SQLite(Dialect):
 
     def source_order(self, table: sa.FromClause) -> list[Expression]:
         return [table.c[ROWID]] if ROWID in table.c else []
+
+
+class WideSQLite(SQLite):
+    """SQLite for sums of more than 64 bits, on which its own fails. It takes five times as long."""
+
+    def sum(self, cell: Expression) -> Expression:
+        return sa.func.wide_sum(cell)
+
+
+def _as_iso(moment: datetime | time) -> str:
+    return moment.isoformat()
 
 
 ROWID = "_rowid_"
@@ -262,12 +294,12 @@ class MySQL(Dialect):
     def cast_to_text(self, cell: Expression, kind: Kind) -> Expression:
         return sa.cast(cell, mysql.CHAR(charset="utf8mb4"))
 
-    def matches(self, text: Expression, pattern: str, ignoring_case: bool) -> Expression:
+    def matches(self, text: Expression, pattern: Bound, ignoring_case: bool) -> Expression:
         flags = "(?i)" if ignoring_case else "(?-i)"
-        return text.op("REGEXP", is_comparison=True)(sa.bindparam(None, flags + pattern, sa.String()))
+        return text.op("REGEXP", is_comparison=True)(bind(pattern, _STRING, flags.__add__))
 
-    def contains(self, text: Expression, word: str) -> Expression:
-        return self.by_code_point(sa.func.lower(text)).contains(word.lower(), autoescape=True)
+    def contains(self, text: Expression, word: Bound) -> Expression:
+        return self.by_code_point(sa.func.lower(text)).like(bind(word, _STRING, _within), escape=_ESCAPE)
 
     def truncated(self, cell: Expression, kind: Kind, unit: Unit) -> Expression:
         to = sa.Date() if kind is Kind.DATE else mysql.DATETIME()
@@ -278,8 +310,12 @@ class MySQL(Dialect):
             return sa.cast(sa.func.concat(sa.func.year(cell), constant("-"), month, constant("-01")), to)
         return sa.cast(sa.func.date_format(cell, constant(_MYSQL_TRUNCATED[unit])), to)
 
-    def sort(self, expression: Expression, ascending: bool) -> list[Expression]:
-        return [expression.is_(None), expression.asc() if ascending else expression.desc()]
+    def sort(self, expression: Expression, nullable: bool, ascending: bool) -> list[Expression]:
+        directed = expression.asc() if ascending else expression.desc()
+        return [expression.is_(None), directed] if nullable else [directed]
+
+    def of_group(self, key: Expression) -> Expression:
+        return sa.func.min(key)  # of equal ones: it takes only columns and aggregates there
 
 
 class MariaDB(MySQL):
@@ -288,6 +324,14 @@ class MariaDB(MySQL):
     collation = "utf8mb4_nopad_bin"
 
 
+WIDE = "sqlite-wide"
 DIALECTS: Mapping[str, Dialect] = MappingProxyType(
-    {"sqlite": SQLite(), "postgresql": Dialect(), "mysql": MySQL(), "mariadb": MariaDB(), "duckdb": DuckDB()}
+    {
+        "sqlite": SQLite(),
+        WIDE: WideSQLite(),
+        "postgresql": Dialect(),
+        "mysql": MySQL(),
+        "mariadb": MariaDB(),
+        "duckdb": DuckDB(),
+    }
 )

@@ -1,12 +1,13 @@
 """How each database is connected to, limits the time of a statement, stops one, and says what went wrong."""
 
 import logging
+import os
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TypeVar
@@ -27,8 +28,19 @@ PROBE = 20_000
 """Steps of SQLite's machine between two looks at the clock: below a millisecond."""
 
 
+SETTLED = 20_000_000
+"""Nanoseconds after which a further write gives a file another time than the last: the clock of files is coarse."""
+
+FRESH = 0.001
+"""Seconds between two looks at which file of SQLite is there: a system call may cost as much as a short query."""
+
+
 class BadPattern(Exception):
     """The database does not take a regular expression."""
+
+
+class TooWide(Down):
+    """A sum has more than 64 bits, which the database cannot compute."""
 
 
 class Engine:
@@ -52,8 +64,16 @@ class Engine:
         """A connection of the pool."""
         return self.call(self.sql.connect)
 
+    def state(self) -> str | None:
+        """A text that changes whenever the database may have, or None if there is no cheap one."""
+        return None
+
     def limit(self, running: "Running") -> None:
         """Give each of the statements to come its time."""
+
+    def begin_reading(self, running: "Running") -> None:
+        """Begin a transaction that cannot write, where there is such a thing; each of its statements has its time."""
+        self.limit(running)
 
     @contextmanager
     def step(self, running: "Running") -> Iterator[None]:
@@ -138,6 +158,10 @@ _BY_CODE: Mapping[object, type[Exception]] = MappingProxyType(
 """By the SQLSTATE of PostgreSQL and the number of MariaDB and MySQL."""
 
 
+def _milliseconds(timeout: float) -> int:
+    return max(1, round(timeout * 1000))  # 0 would be no limit
+
+
 class PostgreSQL(Engine):
     """PostgreSQL by psycopg. Each fetch from a cursor is a statement with a time of its own."""
 
@@ -145,8 +169,12 @@ class PostgreSQL(Engine):
         return work()
 
     def limit(self, running: Running) -> None:
-        milliseconds = max(1, round(running.timeout * 1000))  # 0 would be no limit
-        running.connection.exec_driver_sql(f"SET LOCAL statement_timeout = {milliseconds}")
+        running.connection.exec_driver_sql(f"SET LOCAL statement_timeout = {_milliseconds(running.timeout)}")
+
+    def begin_reading(self, running: Running) -> None:
+        settings = {"transaction_read_only": "on", "statement_timeout": _milliseconds(running.timeout)}
+        set_all = ", ".join(f"set_config('{name}', '{value}', true)" for name, value in settings.items())
+        running.connection.exec_driver_sql(f"SELECT {set_all}")  # in one message
 
     def forget(self, result: sa.CursorResult[Any]) -> None:
         result.close()  # psycopg warns of cursors that were not
@@ -181,6 +209,10 @@ class MySQL(Engine):
             running.connection.exec_driver_sql(f"SET SESSION {setting}")
             running.connection.info["limit"] = setting
 
+    def begin_reading(self, running: Running) -> None:
+        self.limit(running)
+        running.connection.exec_driver_sql("START TRANSACTION READ ONLY")
+
     @contextmanager
     def step(self, running: Running) -> Iterator[None]:
         if not running.streaming:
@@ -211,6 +243,12 @@ class MySQL(Engine):
 class SQLite(Engine):
     """A file. It looks at the clock by itself, between the steps of its machine."""
 
+    _file: tuple[int, int] | None = None
+    """Which file the connections of the pool are to, by its device and inode."""
+
+    _found_until = 0.0
+    """Until when that is taken for granted."""
+
     def __init__(self, url: sa.URL):
         options = {"check_same_thread": False, "timeout": BUSY}
         # Without a limit: who has a connection waits for a thread, and no thread may wait for a connection then.
@@ -219,7 +257,53 @@ class SQLite(Engine):
         sa.event.listen(self.sql, "connect", _prepare)
 
     def connection(self) -> sa.Connection:
+        self.found()
         return self.sql.connect()
+
+    def found(self) -> tuple[int, int]:
+        """Which file is there, by its device and inode. Raises Missing if there is none: SQLite would make one.
+
+        Connections to a file that was replaced would go on to read the old one, so those of the pool are dropped then.
+        """
+        if self._file is not None and time.monotonic() < self._found_until:
+            return self._file
+        return self._look()[:2]
+
+    def _look(self) -> tuple[int, int, int, int]:
+        """Device, inode, time and size of the file."""
+        try:
+            found = os.stat(self.path)
+        except (FileNotFoundError, NotADirectoryError):
+            raise Missing(f"there is no file {self.path}") from None
+        except OSError as error:
+            raise Down(f"{self.path}: {error.strerror}") from error
+        before, self._file = self._file, (found.st_dev, found.st_ino)
+        if before is not None and before != self._file:
+            self.sql.dispose()
+        return *self._file, found.st_mtime_ns, found.st_size
+
+    @cached_property
+    def path(self) -> str:
+        """Of the file."""
+        return str(self.sql.url.database)
+
+    def state(self) -> str | None:
+        try:
+            looks = [*self._look(), *_look_at(self.path + "-wal")]
+        except (Missing, Down):
+            return None
+        self._found_until = time.monotonic() + FRESH  # the query that follows need not look again
+        if time.time_ns() - max(looks[_CHANGED::_LOOKS]) < SETTLED:
+            looks.append(time.monotonic_ns())  # the next change might leave no trace
+        return ".".join(map(str, looks))
+
+    def opened(self) -> sqlite3.Connection:
+        """A connection of its own, which does not wait for locks."""
+        (name,), options = self.sql.dialect.create_connect_args(self.sql.url)
+        ours: dict[str, Any] = {**options, "check_same_thread": False, "timeout": 0.0, "isolation_level": None}
+        connection: sqlite3.Connection = sqlite3.connect(name, **ours)
+        _prepare(connection, None)
+        return connection
 
     @contextmanager
     def step(self, running: Running) -> Iterator[None]:
@@ -239,7 +323,24 @@ class SQLite(Engine):
             return TooLong
         if str(error).startswith(("no such table", "no such column")):
             return Missing
+        if str(error) == "integer overflow":
+            return TooWide
         return None if code == sqlite3.SQLITE_ERROR else Down
+
+
+_LOOKS, _CHANGED = 4, 2
+"""How many numbers a look at a file gives, and which of them is the time of its last change."""
+
+
+def _look_at(file: str) -> Sequence[int]:
+    """Device, inode, time and size of a file that need not be there."""
+    if not os.access(file, os.F_OK):  # as mostly, and quicker than an exception
+        return ()
+    try:
+        found = os.stat(file)
+    except OSError:
+        return ()
+    return found.st_dev, found.st_ino, found.st_mtime_ns, found.st_size
 
 
 def _prepare(connection: sqlite3.Connection, _record: object) -> None:

@@ -11,14 +11,16 @@ Where the original differs between files and databases, this is the one meaning:
 * The aggregates without `_c` are `col|sum` of the numeric columns that are no group keys.
 * HAVING needs its aggregate not to be in `_c`, and without `_by` is ignored.
 
-Parameters win over columns of their names. Beyond the original: `_q` (words), `_distinct`, `_count`, `_by=day:month`.
+Parameters win over columns of their names. Beyond the original: `_q` (words), `_distinct`, `_count`, `_by=day:month`,
+`_after` (`app.tables.paging`).
 """
 
 import re
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import replace
 from typing import Any, TypeVar
 
+from app.tables import paging
 from app.tables.columns import DATES, NUMBERS, BadValue, Column, Kind, Value, convert, truth
 from app.tables.query import (
     DEFAULT_LIMIT,
@@ -45,23 +47,82 @@ __all__ = [
     "Query",
     "Sort",
     "Unit",
+    "links",
     "meta",
     "parse",
 ]
 
+links = paging.token
+"""What `_after` takes for the rows after the last one of an answer."""
 
-def parse(args: Mapping[str, Sequence[str]], columns: Sequence[Column]) -> Query:
+
+def parse(
+    args: Mapping[str, Sequence[str]],
+    columns: Sequence[Column],
+    strict: bool = False,
+    passed: Collection[str] = (),
+    key: Sequence[str] = (),
+) -> Query:
     """What a request's arguments ask of a table with these columns. Raises `BadValue`.
 
-    `_format`, `_download` and `_meta` are the caller's, and are passed over.
+    `passed` are arguments that somebody else reads, as `_format`, `_download` and `_meta` always are. What is left and
+    means nothing is ignored, or a BadValue if it is to be `strict`. `key` names columns that tell all rows apart, where
+    the columns do not say it themselves.
     """
+    rest = {arg: values for arg, values in args.items() if arg not in passed} if passed else args
+    query = _remembered(rest, columns, tuple(key))
+    meaningless = [item for item in query.ignored if strict and not _is_unfilled(*item, columns)]
+    if meaningless:
+        arg, values = meaningless[0]
+        raise BadValue(arg, ", ".join(values), _MEANING.get(arg, "a condition: no column has this name"))
+    return query
+
+
+def _is_unfilled(arg: str, values: Sequence[str], columns: Sequence[Column]) -> bool:
+    """Whether this is an operator on a column without a value, as a form sends for a field that nobody filled."""
+    return not any(values) and any(arg == column.name + suffix for column in columns for suffix in _OPS)
+
+
+_KEPT = 512
+_SHORT = 2000
+_kept: dict[Hashable, tuple[Sequence[Column], Query]] = {}
+"""What was asked of tables before: most requests are made by the same few pages, and reading one takes 20 µs."""
+
+
+def _remembered(args: Mapping[str, Sequence[str]], columns: Sequence[Column], key: tuple[str, ...]) -> Query:
+    asked = (id(columns), key, *((arg, *values) for arg, values in args.items()))
+    known, query = _kept.get(asked, (None, None))
+    if query is not None and known is columns:
+        return query
+    query = _read(args, columns, key)
+    if len(_kept) >= _KEPT:
+        _kept.clear()
+    if isinstance(columns, tuple) and _is_short(args):
+        _kept[asked] = columns, query
+    return query
+
+
+def _is_short(args: Mapping[str, Sequence[str]]) -> bool:
+    """Whether it may be kept: five hundred of them take no memory to speak of."""
+    return sum(len(value) + 1 for values in args.values() for value in values) < _SHORT
+
+
+def _read(args: Mapping[str, Sequence[str]], columns: Sequence[Column], key: Sequence[str]) -> Query:
     reading = _Reading(args, columns)
     by = reading.by()
-    return reading.complete(reading.flat() if by is None else reading.grouped(by))
+    query = reading.complete(reading.flat() if by is None else reading.grouped(by))
+    return paging.paged(query, args, columns, key)
 
 
-def meta(query: Query) -> dict[str, Any]:
-    """What was understood, for the `FH-*` headers of an answer (gramex.md §8); values are as in the query."""
+_MEANING = {"_c": "something to choose here", "_by": "a column to group by", "_sort": "something to sort by"}
+"""What an argument that was ignored is not, if it is no condition."""
+
+
+def meta(query: Query, count: int | None = None) -> dict[str, Any]:
+    """What was understood, for the `FH-*` headers of an answer (gramex.md §8); values are as in the query.
+
+    `count` is that of the result, and left out if it is None.
+    """
     filters = [(item.column, item.op, item.values) for item in query.filters]
     having = [(item.aggregate.name, item.op, item.values) for item in query.having]
     return {
@@ -72,6 +133,7 @@ def meta(query: Query) -> dict[str, Any]:
         "limit": -1 if query.limit is None else query.limit,
         "by": [group.name for group in query.by or ()],
         "excluded": list(query.excluded),
+        **({} if count is None else {"count": count}),
     }
 
 
@@ -96,9 +158,20 @@ _PICKS = {Function.FIRST, Function.LAST, Function.MAX, Function.MIN}
 _ADDABLE = NUMBERS | {Kind.BOOLEAN, Kind.OTHER}
 """Columns without a declared type are `other`, and often hold numbers in SQLite."""
 
-_PARAMETERS = frozenset("_by _c _count _distinct _download _format _limit _meta _offset _q _sort".split())
+_PARAMETERS = frozenset(
+    "_after _by _c _count _distinct _download _format _limit _meta _offset _q _schema _sort".split()
+)
 _SEARCHES = 50
 """How many words or patterns an argument may have: each is a condition, and SQLite refuses a thousand of them."""
+
+_CONDITIONS = 200
+"""How many arguments may be conditions, for the same reason."""
+
+_VALUES = 1000
+"""How many values a condition may have: 20 ms go by before the SQL for so many is written."""
+
+_PATTERN = 1000
+"""Characters of a regular expression."""
 
 _WHOLE = re.compile(r"-?[0-9]{1,18}")
 _T = TypeVar("_T")
@@ -238,6 +311,8 @@ class _Reading:
                 read.append(condition)
             else:
                 self.ignored.append((arg, tuple(values)))
+            if len(read) > _CONDITIONS:
+                raise BadValue(arg, ", ".join(values), f"within the {_CONDITIONS} conditions that a query may have")
         filters = tuple(item for item in read if isinstance(item, Filter))
         return filters, tuple(item for item in read if isinstance(item, Having))
 
@@ -265,7 +340,8 @@ class _Reading:
             return (_WITHOUT_VALUES[op], ()) if op in _WITHOUT_VALUES else None
         if op in PATTERNS:
             return op, tuple(_pattern(arg, text, column) for text in _few(arg, texts, "patterns"))
-        return op, tuple(dict.fromkeys(convert(text, column) for text in texts))
+        values = dict.fromkeys(convert(text, column) for text in _few(arg, texts, "values", _VALUES))
+        return op, tuple(values)
 
     def _words(self) -> tuple[str, ...]:
         words = dict.fromkeys(word for text in self._values("_q") for word in text.split())
@@ -319,9 +395,9 @@ def _result(function: Function, kind: Kind) -> Kind:
     return Kind.FLOAT
 
 
-def _few(arg: str, texts: Sequence[str], what: str) -> Sequence[str]:
-    if len(texts) > _SEARCHES:
-        raise BadValue(arg, " ".join(texts), f"at most {_SEARCHES} {what}")
+def _few(arg: str, texts: Sequence[str], what: str, most: int = _SEARCHES) -> Sequence[str]:
+    if len(texts) > most:
+        raise BadValue(arg, " ".join(texts), f"at most {most} {what}")
     return texts
 
 
@@ -336,6 +412,8 @@ def _pattern(arg: str, text: str, column: Column) -> str:
 
     if column.kind == Kind.BINARY:
         raise BadValue(arg, text, f"a search in text: {column.name} holds {column.kind}")
+    if len(text) > _PATTERN:
+        raise BadValue(arg, text, f"a regular expression of at most {_PATTERN} characters")
     pattern = _text(arg, text)
     try:
         check(pattern)

@@ -8,12 +8,11 @@ ours, into which a file is copied before it is read: so it is also the same file
 import itertools
 import shutil
 import stat
-import tempfile
 import threading
 import time
 import weakref
 from collections import OrderedDict, deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
@@ -23,19 +22,11 @@ import duckdb
 from duckdb import DuckDBPyConnection
 
 from app import offload
-from app.tables import readers
+from app.tables import readers, spool
 from app.tables.columns import Column
 from app.tables.copies import Options, literal
+from app.tables.limits import LIMITS
 from app.tables.source import Down, Missing, TooLong, Unreadable
-
-LIMIT = 1 << 30
-"""Bytes of a worker's tables. The one used last stays even if it alone is larger."""
-
-_WORKING = 1 << 30
-"""Bytes for queries besides. What needs more goes to a file."""
-
-THREADS = 2
-"""Threads of DuckDB, for all queries of a worker together."""
 
 _SETTLED = 0.02
 """Seconds after which a further write gives a file another time than the last: the clock of file systems is coarse."""
@@ -70,10 +61,10 @@ class _Slot:
 class Engine:
     """A DuckDB and its tables, which may take up to `limit` bytes. All methods may be called from any thread."""
 
-    def __init__(self, limit: int = LIMIT):
-        self._limit = limit
+    def __init__(self, limit: int | None = None):
+        self._limit = limit or LIMITS.memory
         self._slots: OrderedDict[tuple[Path, Options], _Slot] = OrderedDict()
-        self._lock = threading.Lock()
+        self._lock = offload.lock()
         self._db: DuckDBPyConnection | None = None
         self._folder: Path | None = None
         self._numbers = itertools.count(1)
@@ -95,6 +86,13 @@ class Engine:
         if isinstance(found, Loaded):
             return found
         raise Unreadable(found)
+
+    def made(self, fill: Callable[[DuckDBPyConnection, str], tuple[Column, ...]]) -> Loaded:
+        """A table that `fill(connection, name)` makes in a thread; it returns the columns. Raises Down."""
+        try:
+            return offload.run(self._filled, fill)
+        except duckdb.Error as error:  # no memory, or no disk
+            raise Down(str(error).partition("\n")[0]) from error
 
     def cursor(self) -> DuckDBPyConnection:
         """A connection of its own for one query."""
@@ -128,10 +126,10 @@ class Engine:
     def _load(self, path: Path, options: Options) -> tuple[Stamp, Loaded | str]:
         until = time.monotonic() + _PATIENCE
         while True:
-            stamp = _settled(path, until)
+            stamp = settled(path, until)
             try:
                 return stamp, self._made(path, options, stamp)
-            except _Changed:
+            except Changed:
                 if time.monotonic() > until:
                     raise Down(f"{path.name}: is being written") from None
             except Unreadable as error:
@@ -141,20 +139,32 @@ class Engine:
                 time.sleep(_SETTLED)
 
     def _made(self, path: Path, options: Options, stamp: Stamp) -> Loaded:
-        db = self.cursor()
-        name = f"file{next(self._numbers)}"
-        folder = self._spool() / name
+        with self.folder() as folder:
+            copy = copied(path, folder, stamp)
+            return self._filled(lambda db, table: readers.create(db, copy, path.name, table, options))
+
+    @contextmanager
+    def folder(self) -> Iterator[Path]:
+        """A folder that SQL may read, for as long as this takes."""
+        folder = self._spool() / f"files{next(self._numbers)}"
         try:
-            copy = _copied(path, folder, stamp)
+            folder.mkdir(parents=True)  # as what cleans up old files may have taken the one above it
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def _filled(self, fill: Callable[[DuckDBPyConnection, str], tuple[Column, ...]]) -> Loaded:
+        db = self.cursor()
+        name = f"table{next(self._numbers)}"
+        try:
             with self.call(db):
-                loaded = Loaded(name, readers.create(db, copy, path.name, name, options))
+                loaded = Loaded(name, fill(db, name))
                 weakref.finalize(loaded, self._unused.append, name).atexit = False
                 self._make_room(db)
-        except Down:
+        except BaseException:
             self._unused.append(name)
             raise
         finally:
-            shutil.rmtree(folder, ignore_errors=True)
             db.close()
         return loaded
 
@@ -173,24 +183,29 @@ class Engine:
     def _connected(self) -> DuckDBPyConnection:
         with self._lock:
             if self._db is None:
-                self._db = _connect(self._spool(), self._limit)
+                self._db = _connect(self._made_folder(), self._limit)
         return self._db
 
     def _spool(self) -> Path:
+        with self._lock:
+            return self._made_folder()
+
+    def _made_folder(self) -> Path:
         if self._folder is None:
-            self._folder = Path(tempfile.mkdtemp(prefix="skerry-tables-"))
-            weakref.finalize(self, _end, self._calls, self._folder)
+            made = spool.make()
+            weakref.finalize(self, _end, self._calls, made)
+            self._folder = made.path
         return self._folder
 
 
-def _end(calls: set[DuckDBPyConnection], folder: Path) -> None:
+def _end(calls: set[DuckDBPyConnection], folder: spool.Spool) -> None:
     """Stop what still runs when the process ends. Python ends threads in a way that is fatal in the midst of C++."""
     until = time.monotonic() + _PATIENCE
     while calls and time.monotonic() < until:
         for cursor in tuple(calls):
             cursor.interrupt()
         time.sleep(0.005)
-    shutil.rmtree(folder, ignore_errors=True)
+    folder.remove()
 
 
 @cache
@@ -212,11 +227,11 @@ def stamp_of(path: Path) -> Stamp:
     return Stamp(found.st_mtime_ns, found.st_size, found.st_ino)
 
 
-class _Changed(Exception):
+class Changed(Exception):
     """A file was written while it was copied."""
 
 
-def _settled(path: Path, until: float) -> Stamp:
+def settled(path: Path, until: float) -> Stamp:
     """The state of a file that nobody has written to in the last moment, so that a later write shows in it."""
     while True:
         stamp = stamp_of(path)
@@ -227,24 +242,25 @@ def _settled(path: Path, until: float) -> Stamp:
         time.sleep(_SETTLED)
 
 
-def _copied(path: Path, folder: Path, stamp: Stamp) -> Path:
+def copied(path: Path, folder: Path, stamp: Stamp) -> Path:
+    """A copy of the file as it was at the stamp. Raises `Changed`, Missing, Down."""
     copy = folder / f"copy{path.suffix}"
     try:
-        folder.mkdir(parents=True)  # as what cleans up old files may have taken the one above it
         shutil.copyfile(path, copy)
     except OSError as error:
         raise Down(f"{path.name}: {error.strerror}") from error
     if stamp_of(path) != stamp:
-        raise _Changed
+        raise Changed
     return copy
 
 
 def _connect(folder: Path, limit: int) -> DuckDBPyConnection:
     settings: dict[str, str | bool | int | float | list[str]] = {
-        "threads": THREADS,
+        "threads": LIMITS.threads,
         "async_threads": 1,
-        "memory_limit": f"{limit + _WORKING}B",
+        "memory_limit": f"{limit + LIMITS.working}B",
         "temp_directory": str(folder / "spilled"),
+        "max_temp_directory_size": f"{LIMITS.spilled}B",
         "autoinstall_known_extensions": False,
         "autoload_known_extensions": False,
     }

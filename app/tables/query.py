@@ -139,12 +139,24 @@ class Sort:
 
 
 @dataclass(frozen=True, slots=True)
+class After:
+    """Where a page begins: after the row that has these values in what `Query.sort` names, which no two rows share.
+
+    Without values it is the first page.
+    """
+
+    kinds: tuple[Kind, ...]
+    values: tuple[Value | None, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Query:
     """What is asked of a table.
 
     `columns` are those of the answer in order, if it has no groups. `by` is None without groups, and empty for one
     row of aggregates over all. `limit` is None for no limit. `words` must all appear, ignoring case, each in some
-    text column. `distinct` drops repeated rows of the answer. `count` asks for the number of rows before the limit too.
+    text column. `distinct` drops repeated rows of the answer. `count` asks for the number of rows before the limit too,
+    which does not look at `after`.
     """
 
     columns: tuple[str, ...]
@@ -160,3 +172,4 @@ class Query:
     count: bool = False
     ignored: tuple[tuple[str, tuple[str, ...]], ...] = ()
     excluded: tuple[str, ...] = ()
+    after: After | None = None

@@ -1,23 +1,23 @@
 """How DuckDB reads each format of data files into a table, and what it says of one that it cannot read.
 
 The file is a copy that nobody else writes. NaN is null, times with a zone become those of UTC, and nested values of
-JSON and Parquet are JSON.
+JSON, Parquet and Arrow are JSON.
 """
 
 import errno
-import gzip
-import json
 import os
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
 from duckdb import DuckDBPyConnection
 
-from app.tables import csv_files, excel
+from app.extras import need
+from app.tables import conversions, csv_files, excel, json_files, packing
 from app.tables.columns import Column, Kind
-from app.tables.copies import Copy, Damaged, Options, literal, nested
+from app.tables.copies import Copy, Damaged, Options, literal
 from app.tables.source import Down, Unreadable
 
 
@@ -28,79 +28,47 @@ def create(db: DuckDBPyConnection, copy: Path, name: str, table: str, options: O
 
     A file that holds no columns, as the JSON of an empty list, makes no table.
     """
-    format, gzipped = format_of(name, options)
-    made = Copy(db, copy, format, gzipped, table, options)
+    format, packed = format_of(name, options)
     try:
+        made = Copy(db, packing.unpack(copy, packed) if packed else copy, format, table, options)
         _READERS[format](made)
     except duckdb.Error as error:
         if isinstance(error, duckdb.OutOfMemoryException) or os.strerror(errno.ENOSPC) in str(error):
             raise Down(f"{name}: {_reason(error)}") from error
-        raise Unreadable(f"{name}: {_reason(error).replace(str(copy), name)}") from error
-    except (UnicodeError, EOFError, gzip.BadGzipFile, excel.NoSheet, Damaged) as error:
+        raise Unreadable(f"{name}: {_reason(error).replace(str(made.path), name)}") from error
+    except (UnicodeError, Damaged) as error:
         raise Unreadable(f"{name}: {error}") from error
     except OSError as error:
         raise Down(f"{name}: {error.strerror}") from error
     return made.columns()
 
 
-def format_of(name: str, options: Options) -> tuple[str, bool]:
-    """The format of a file, one of `FORMATS`, and whether it is gzipped. Raises ValueError for others."""
-    stem, gzipped = (name[:-3], True) if name.lower().endswith(".gz") else (name, False)
-    wanted = (options.format or stem.rpartition(".")[2]).lower()
+def format_of(name: str, options: Options) -> tuple[str, str]:
+    """The format of a file, one of `FORMATS`, and how it is packed: "", "gz" or "zst". Raises ValueError for others."""
+    stem, _, last = name.rpartition(".")
+    packed = last.lower() if last.lower() in packing.KINDS else ""
+    wanted = (options.format or (stem if packed else name).rpartition(".")[2]).lower()
     format = _SYNONYMS.get(wanted, wanted)
-    if format not in _READERS or (gzipped and format not in _TEXTS):
+    if format not in _READERS:
         raise ValueError(f"{name}: no format of tables that is known: should be one of {', '.join(FORMATS)}")
-    return format, gzipped
+    return format, packed
 
 
-def _json(copy: Copy) -> None:
-    """Records: a list of objects, or an object on each line. Values that are objects or lists stay JSON."""
-    try:
-        types = copy.described(_json_source(copy, "sample_size=-1, maximum_depth=2, records=true"))
-        kept = {name: _json_type(kind) for name, kind in types.items()}
-        columns = ", ".join(f"{literal(name)}: {literal(kind)}" for name, kind in kept.items())
-        copy.create(kept, _json_source(copy, f"columns={{{columns}}}"))
-    except duckdb.Error:
-        if not _is_empty_json(copy):
-            _find_json_error(copy)
-            raise
+def check(name: str, options: Options) -> None:
+    """Raise ValueError for a file of no format that is known, or without the package that reads it."""
+    format, packed = format_of(name, options)
+    for what in (format, packed):
+        if what in _PACKAGES:
+            modules, extra = _PACKAGES[what]
+            need(modules, extra, name)
 
 
-def _json_source(copy: Copy, more: str) -> str:
-    layout = "array" if copy.format == "json" else "newline_delimited"
-    return (
-        f"read_json({literal(copy.path)}, {copy.compression}, format='{layout}', "
-        f"convert_strings_to_integers=false, map_inference_threshold=-1, maximum_object_size=67108864, {more})"
-    )
-
-
-def _json_type(kind: str) -> str:
-    """Values of several types are text, as in a CSV; what is nested is JSON."""
-    if kind in ("JSON", '"NULL"', "UUID"):
-        return "VARCHAR"
-    return "JSON" if nested(kind) else kind
-
-
-def _is_empty_json(copy: Copy) -> bool:
-    with copy.opened() as file:
-        start = "".join(file.read(1000).split())
-    return start == ("[]" if copy.format == "json" else "")
-
-
-def _find_json_error(copy: Copy) -> None:
-    """Raise Damaged that names the line, which DuckDB does not tell, or not rightly."""
-    with copy.opened() as file:
-        texts = [(1, file.read(_SEARCHED))] if copy.format == "json" else enumerate(file, 1)
-        for number, text in texts:
-            try:
-                json.loads(text if text.strip() else "null")
-            except json.JSONDecodeError as error:
-                if len(text) < _SEARCHED:
-                    raise Damaged(f"line {number + error.lineno - 1}: {error.msg[0].lower()}{error.msg[1:]}") from None
-
-
-_SEARCHED = 50_000_000
-"""Characters of a JSON list that are searched for its error: Python needs several times as much memory."""
+_PACKAGES: Mapping[str, tuple[Mapping[str, str], str]] = {
+    **dict.fromkeys(excel.FORMATS, ({"python_calamine": "python-calamine"}, "tables")),
+    "html": ({"lxml": "lxml"}, "tables"),
+    "zst": ({"zstandard": "zstandard"}, "tables"),
+    "feather": ({"pyarrow": "pyarrow"}, "arrow"),
+}
 
 
 def _parquet(copy: Copy) -> None:
@@ -109,15 +77,30 @@ def _parquet(copy: Copy) -> None:
 
 
 def _excel(copy: Copy) -> None:
-    cells = excel.read(copy.path, copy.options.sheet, copy.options.table, copy.options.header)
-    if not cells.columns:
-        return
     rows = copy.path.with_name("rows.csv")
-    excel.write_csv(cells, rows)
-    types = {column.name: _OF_KIND[column.kind] for column in cells.columns}
-    columns = ", ".join(f"{literal(name)}: {literal(kind)}" for name, kind in types.items())
-    source = f"read_csv({literal(rows)}, auto_detect=false, delim=',', quote='\"', escape='\"', columns={{{columns}}})"
-    copy.create(types, source)
+    columns = excel.write_csv(copy.path, rows, copy.options)
+    if columns:
+        types = {column.name: _OF_KIND[column.kind] for column in columns}
+        copy.create(types, csv_files.plain(rows, types))
+
+
+def _html(copy: Copy) -> None:
+    page = copy if csv_files.is_utf8(copy) or _says_its_encoding(copy.path) else csv_files.rewritten(copy)
+    rows = copy.path.with_name("rows.csv")
+    conversions.run("pages", page.path, rows, {"table": copy.options.table})
+    options = Options(header=copy.options.header, na_values=copy.options.na_values)
+    csv_files.read(replace(copy, path=rows, format="csv", options=options))
+
+
+def _says_its_encoding(page: Path) -> bool:
+    with page.open("rb") as file:
+        return b"charset" in file.read(4096).lower()
+
+
+def _arrow(copy: Copy) -> None:
+    from app.tables import arrow_files
+
+    arrow_files.read(copy)
 
 
 _OF_KIND: Mapping[Kind, str] = {
@@ -129,14 +112,25 @@ _OF_KIND: Mapping[Kind, str] = {
     Kind.TIME: "TIME",
     Kind.DATETIME: "TIMESTAMP",
 }
-_TEXTS: Mapping[str, Callable[[Copy], None]] = {
+_READERS: Mapping[str, Callable[[Copy], None]] = {
     **dict.fromkeys(("csv", "tsv"), csv_files.read),
-    **dict.fromkeys(("json", "ndjson"), _json),
+    **dict.fromkeys(("json", "ndjson"), json_files.read),
+    "parquet": _parquet,
+    "feather": _arrow,
+    **dict.fromkeys(excel.FORMATS, _excel),
+    "html": _html,
 }
-_READERS = {**_TEXTS, "parquet": _parquet, **dict.fromkeys(excel.FORMATS, _excel)}
-_SYNONYMS = {"jsonl": "ndjson", "tab": "tsv", "pq": "parquet", "jsondata": "json", "excel": "xlsx"}
+_SYNONYMS = {
+    "jsonl": "ndjson",
+    "tab": "tsv",
+    "pq": "parquet",
+    "jsondata": "json",
+    "excel": "xlsx",
+    "htm": "html",
+    **dict.fromkeys(("arrow", "arrows", "ipc"), "feather"),
+}
 FORMATS = tuple(_READERS)
-"""The formats that can be read; those before parquet also gzipped."""
+"""The formats that can be read, each also packed as one of `packing.KINDS`."""
 
 
 _WIDTH = re.compile(r"Expected Number of Columns: (\d+) Found: (\d+)")

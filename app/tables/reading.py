@@ -4,6 +4,7 @@ SQLite keeps dates as text and decimals as doubles, MariaDB has numbers for bool
 sums of integers come as decimals. What cannot be what its column says, as SQLite allows, stays what it is.
 """
 
+import math
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
@@ -57,14 +58,17 @@ def _float(value: Any) -> Any:
 
 def _decimal(value: Any) -> Any:
     """A decimal; of a double what is left without the error of sums, ten digits after the point."""
-    if isinstance(value, float):
+    if isinstance(value, float) and math.isfinite(value):
         return Decimal(repr(round(value, 10)))
     return Decimal(value) if isinstance(value, int) else value
 
 
+_DAY = len("2026-12-31")
+
+
 def _date(value: Any) -> Any:
     if isinstance(value, str):
-        value = _parsed(datetime.fromisoformat, value)
+        value = _parsed(date.fromisoformat if len(value) == _DAY else datetime.fromisoformat, value)
     return value.date() if isinstance(value, datetime) else value
 
 

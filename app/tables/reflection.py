@@ -1,7 +1,7 @@
 """What columns a table or view of a database has."""
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -18,6 +18,11 @@ class Reflected(NamedTuple):
     table: sa.TableClause
     columns: tuple[Column, ...]
 
+    def is_like(self, other: "Reflected") -> bool:
+        """Whether the same statements serve both."""
+        types, others = ([repr(cell.type) for cell in each.table.c] for each in (self, other))
+        return self.columns == other.columns and types == others
+
 
 def reflect(connection: sa.Connection, name: str, schema: str | None) -> Reflected:
     """What the database says of a table or view now. Raises Missing, and what its driver does."""
@@ -33,7 +38,9 @@ def reflect(connection: sa.Connection, name: str, schema: str | None) -> Reflect
         raise Missing(f"there is no table {name!r}")
     names = [_as_written(connection, each["name"]) for each in found]
     columns = tuple(
-        Column(name, kind_of(each["type"]), bool(each["nullable"]), each["name"] in key)
+        Column(
+            name, kind_of(each["type"]), each["nullable"] and not _is_rowid(inspector, each, key), each["name"] in key
+        )
         for name, each in zip(names, found, strict=True)
     )
     cells = [
@@ -48,6 +55,11 @@ def reflect(connection: sa.Connection, name: str, schema: str | None) -> Reflect
 def _has_rowid(inspector: sa.Inspector, name: str, schema: str | None) -> bool:
     """Whether SQLite numbers the rows of a table without a key. It gives those of views no number."""
     return inspector.dialect.name == "sqlite" and name not in inspector.get_view_names(schema)
+
+
+def _is_rowid(inspector: sa.Inspector, column: Mapping[str, Any], key: Sequence[str]) -> bool:
+    """Whether it is the number of the row by another name. SQLite says that it may be null, which it cannot."""
+    return inspector.dialect.name == "sqlite" and key == [column["name"]] and type(column["type"]) is sa.INTEGER
 
 
 def _as_written(connection: sa.Connection, name: str) -> str:

@@ -21,6 +21,7 @@ def install(connection: sqlite3.Connection) -> None:
     connection.create_aggregate("variance", 1, _Variance)
     connection.create_aggregate("deviation", 1, _Deviation)
     connection.create_aggregate("product", 1, _Product)
+    connection.create_aggregate("wide_sum", 1, _Sum)
 
 
 def check(pattern: str) -> None:
@@ -85,3 +86,20 @@ class _Product:
 
     def finalize(self) -> Any:
         return self.product
+
+
+_INTEGERS = range(-(2**63), 2**63)
+
+
+class _Sum:
+    """Of integers exact up to 64 bits, and beyond to the 15 digits of a double: SQLite has nothing wider."""
+
+    def __init__(self) -> None:
+        self.sum: int | float | None = None
+
+    def step(self, value: Any, /) -> None:
+        if isinstance(value, int | float):
+            self.sum = value + (self.sum or 0)
+
+    def finalize(self) -> Any:
+        return float(self.sum) if isinstance(self.sum, int) and self.sum not in _INTEGERS else self.sum

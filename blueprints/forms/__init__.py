@@ -23,7 +23,7 @@ from flask import Blueprint
 from app.mounts import Mount
 
 from .settings import Settings
-from .views import TableView
+from .views import TablesView, with_format_headers
 
 __all__ = ["Settings", "blueprint"]
 
@@ -31,5 +31,7 @@ __all__ = ["Settings", "blueprint"]
 def blueprint(mount: Mount) -> Blueprint:
     """The mount's blueprint."""
     bp = mount.blueprint(template_folder=str(Path(__file__).parent / "templates"))
-    mount.route(bp, TableView(mount), ("GET",))
+    bp.after_request(with_format_headers)  # before those of the guards are attached, so that it runs after them
+    view = TablesView(mount)
+    mount.route(bp, view, view.methods)
     return bp

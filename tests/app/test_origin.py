@@ -80,7 +80,7 @@ def test_settings_that_skerry_does_not_have_are_named_and_break_nothing(warnings
 
 
 def test_defaults_for_handlers_that_skerry_has_not_yet_are_no_mistake(warnings):
-    assert warnings("handlers: {FilterHandler: {default: {_limit: 10}}, JSONHandler: {}}") == []
+    assert warnings("handlers: {MLHandler: {default: {_limit: 10}}, JSONHandler: {}}") == []
 
 
 @pytest.mark.parametrize("handler", ["UploadHandler", "gramex.handlers.JSONHandler", "Storage", "Proxy"])

@@ -1,6 +1,7 @@
 """`gramex.data`: queries over tables. Changing them is not there yet."""
 
 from collections.abc import Iterable, Mapping, MutableMapping
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from app.compat import missing
@@ -27,18 +28,15 @@ def filter(
     `meta` is told what was understood. `options` are those of files: sep, encoding, sheet. Raises ValueError for bad
     arguments.
     """
-    import pandas
+    from app.tables.frames import to_frame
 
     source = sources.opened(str(url), table, **options)
     query = grammar.parse({name: _texts(values) for name, values in (args or {}).items()}, source.columns())
-    result = source.run(query, _TIMEOUT)
-    try:
-        rows = [row for batch in result.batches() for row in batch]
-    finally:
-        result.close()
+    with closing(source.run(query, _TIMEOUT)) as result:
+        frame = to_frame(result.columns, result.batches())
     if meta is not None:
         meta.update(grammar.meta(query))
-    return pandas.DataFrame(rows, columns=[column.name for column in result.columns])
+    return frame
 
 
 def _texts(values: Any) -> list[str]:

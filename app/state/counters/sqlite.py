@@ -8,7 +8,6 @@ the greenlet sleeps for a moment and the others go on.
 
 import random
 import sqlite3
-import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 
 from limits.storage import Storage
 
+from app import offload
 from app.state import counters
 from app.state.counters import Count, Place, Taken, Want
 from app.state.database import Unavailable
@@ -62,7 +62,7 @@ class SharedSQLite(Storage):
         Storage.__init__(self, uri, wrap_exceptions, **options)
         self._path = uri.removeprefix("sqlite-shared:///") if "///" in uri else ":memory:"
         self._db: Connection | None = None
-        self._lock = threading.Lock()
+        self._lock = offload.lock()
         self._purge, self._purge_at = purge, 0.0
 
     def take(self, wants: Sequence[Want], at: float) -> Taken:
@@ -101,7 +101,7 @@ class SharedSQLite(Storage):
         give_up = 0.0
         while True:
             try:
-                with self._lock:  # of threads: greenlets do not switch within
+                with self._lock:
                     self._db = self._db or self._connect()
                     return work(self._db, *args, **options)
             except (sqlite3.Error, OSError) as error:

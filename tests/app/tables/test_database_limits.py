@@ -202,10 +202,28 @@ def test_a_lost_connection_is_down_and_the_next_query_gets_another(postgresql):
 def test_the_state_of_a_file_changes_with_it(tmp_path):
     url = f"sqlite:///{tmp_path}/data.db"
     table = filled(url, NUMBERS, [(1, "Oslo")])
-    before = table.state()
-    assert table.state() == before
+    before = settled(table)
     run(url, "INSERT INTO cases VALUES (2, 'Bergen')")
     assert table.state() != before
+
+
+def test_each_of_many_quick_changes_changes_the_state(tmp_path):
+    url, states = f"sqlite:///{tmp_path}/data.db", []
+    table = filled(url, NUMBERS, [(1, "Oslo")])
+    with contextlib.closing(sqlite3.connect(tmp_path / "data.db", isolation_level=None)) as connection:
+        for number in range(20):
+            connection.execute(f"UPDATE cases SET city = 'city{number}'")
+            states.append(table.state())
+    assert len(set(states)) == 20
+
+
+def settled(table):
+    """The state, once the last change is long enough ago."""
+    deadline = time.monotonic() + 5
+    while (state := table.state()) != table.state():
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+    return state
 
 
 def test_other_databases_have_no_state(mariadb):

@@ -1,18 +1,25 @@
-"""The cases that all sources share, on files of each format."""
+"""The cases that all sources share, on files of each format, a DuckDB file and a DataFrame."""
 
 import csv
 import gzip
+import html
 import io
 import json
 from datetime import date, datetime
 from decimal import Decimal
 
 import duckdb
+import pandas as pd
+import pyarrow.feather
+import pyarrow.parquet
 import pytest
 import xlsxwriter
+import zstandard
 
 from app.tables.columns import Kind
+from app.tables.duckdb_files import Table
 from app.tables.files import File
+from app.tables.frames import Frame
 from app.tables.grammar import parse
 from app.tables.loading import Engine
 from tests.app.tables import cases
@@ -65,21 +72,51 @@ def as_xlsx(rows):
 TYPES = {Kind.INTEGER: "BIGINT", Kind.TEXT: "VARCHAR", Kind.DECIMAL: "DECIMAL(10, 2)", Kind.DATETIME: "TIMESTAMP"}
 
 
-def as_parquet(rows, folder):
-    with duckdb.connect() as db:
+def as_duckdb(path):
+    """A DuckDB file with the table `cases`."""
+    with duckdb.connect(path) as db:
         columns = ", ".join(
             f'"{column.name.replace(chr(34), chr(34) * 2)}" {TYPES.get(column.kind, column.kind)}'
             for column in cases.COLUMNS
         )
         db.execute(f"CREATE TABLE cases ({columns.replace(' float', ' DOUBLE')})")
-        db.executemany(f"INSERT INTO cases VALUES ({', '.join('?' * len(cases.COLUMNS))})", rows)
+        db.executemany(f"INSERT INTO cases VALUES ({', '.join('?' * len(cases.COLUMNS))})", cases.ROWS)
+    return path
+
+
+def as_parquet(folder):
+    with duckdb.connect(as_duckdb(folder / "made.duckdb"), read_only=True) as db:
         db.execute(f"COPY cases TO '{folder}/made.parquet'")
     return (folder / "made.parquet").read_bytes()
 
 
+def as_feather(folder):
+    as_parquet(folder)
+    table = pyarrow.parquet.read_table(folder / "made.parquet")
+    pyarrow.feather.write_feather(table, str(folder / "made.feather"))
+    return (folder / "made.feather").read_bytes()
+
+
+def as_html(rows):
+    def line(tag, cells):
+        return f"<tr>{''.join(f'<{tag}>{html.escape(of_html(cell))}</{tag}>' for cell in cells)}</tr>"
+
+    head = line("th", [column.name for column in cases.COLUMNS])
+    return f"<meta charset=utf-8><table>{head}{''.join(line('td', row) for row in rows)}</table>".encode()
+
+
+def of_html(value):
+    return "" if value is None else str(value)
+
+
+def as_frame():
+    frame = pd.DataFrame(cases.ROWS, columns=[column.name for column in cases.COLUMNS])
+    return frame.astype({"units": "Int64", "paid": "boolean", "city": "category"})
+
+
 def content(name, folder):
     rows = cases.ROWS
-    match name.removesuffix(".gz").rpartition(".")[2]:
+    match name.removesuffix(".gz").removesuffix(".zst").rpartition(".")[2]:
         case "csv":
             made = as_csv(rows)
         case "tsv":
@@ -90,17 +127,27 @@ def content(name, folder):
             made = "\n".join(map(json.dumps, as_records(rows))).encode()
         case "xlsx":
             made = as_xlsx(rows)
+        case "html":
+            made = as_html(rows)
+        case "feather":
+            made = as_feather(folder)
         case _:
-            made = as_parquet(rows, folder)
-    return gzip.compress(made) if name.endswith(".gz") else made
+            made = as_parquet(folder)
+    packed = gzip.compress(made) if name.endswith(".gz") else made
+    return zstandard.compress(packed) if name.endswith(".zst") else packed
 
 
-NAMES = ["cases.csv", "cases.tsv.gz", "cases.json", "cases.ndjson", "cases.parquet", "cases.xlsx"]
+NAMES = ["cases.csv", "cases.tsv.gz", "cases.json", "cases.ndjson.zst", "cases.parquet", "cases.xlsx", "cases.feather"]
+NAMES += ["cases.html", "cases.duckdb", "a DataFrame"]
 
 
 @pytest.fixture(scope="session", params=NAMES)
 def source(request, engine, tmp_path_factory):
     folder = tmp_path_factory.mktemp("files")
+    if request.param == "a DataFrame":
+        return Frame(as_frame, tables=engine)
+    if request.param == "cases.duckdb":
+        return Table(as_duckdb(folder / request.param), "cases")
     (folder / request.param).write_bytes(content(request.param, folder))
     return File(folder / request.param, tables=engine)
 

@@ -390,3 +390,10 @@ def test_any_arguments_are_understood_ignored_or_refused(seed):
         conditions = {arg for arg in args if arg not in {"_by", "_c", "_sort", "_limit", "_q"}}
         unread = {arg for arg, _ in query.ignored} & conditions
         assert len(query.filters) + len(query.having) + len(unread) == len(conditions)
+
+
+def test_strict_passes_over_fields_of_a_form_that_nobody_filled():
+    columns = (Column("seats", Kind.INTEGER),)
+    assert parse({"seats>~": [""]}, columns, strict=True).filters == ()
+    with pytest.raises(BadValue, match="seatz>~"):
+        parse({"seatz>~": [""]}, columns, strict=True)

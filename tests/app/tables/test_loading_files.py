@@ -15,7 +15,8 @@ import pytest
 
 from app.tables import readers
 from app.tables.copies import Options
-from app.tables.files import BATCH, File
+from app.tables.duckdb_answer import BATCH
+from app.tables.files import File
 from app.tables.grammar import parse
 from app.tables.loading import Engine
 from app.tables.source import Down, Missing, TooLong, Unreadable
@@ -182,15 +183,24 @@ def test_a_file_that_is_always_being_written_is_down_and_not_waited_for_long(fil
         File(file, tables=engine).columns()
 
 
-def test_no_space_for_the_copy_is_down_and_tried_again(file, monkeypatch):
-    def full(path, copy):
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+@pytest.mark.parametrize("reason", [errno.ENOSPC, errno.EACCES, errno.EIO], ids=errno.errorcode.get)
+def test_a_file_that_cannot_be_copied_is_down_and_tried_again(file, monkeypatch, reason):
+    def failing(path, copy):
+        raise OSError(reason, os.strerror(reason))
 
     source = File(file, tables=Engine())
-    with monkeypatch.context() as patched, pytest.raises(Down, match=r"a\.csv: No space left on device"):
-        patched.setattr("shutil.copyfile", full)
+    with monkeypatch.context() as patched, pytest.raises(Down, match=rf"a\.csv: {os.strerror(reason)}"):
+        patched.setattr("shutil.copyfile", failing)
         source.columns()
     assert len(source.columns()) == 2
+
+
+def test_a_table_that_needs_too_much_memory_is_down():
+    def fill(db, table):
+        raise duckdb.OutOfMemoryException("Out of Memory Error: no more")
+
+    with pytest.raises(Down, match="Out of Memory Error: no more"):
+        Engine().made(fill)
 
 
 def test_the_tables_used_longest_ago_make_room(tmp_path, loads):
