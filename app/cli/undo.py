@@ -23,7 +23,7 @@ from app.mounts import Mount
 @of_the_site
 def undo(id: int | None, name: str | None, listing: bool) -> None:
     """Take back the last change of a table, or the one with this ID. A change that others have built on is kept."""
-    from app.tables.journal import Journal  # only here: commands start quickly
+    from app.tables.edits.journal import Journal  # only here: commands start quickly
 
     mounts = _mounts(name)
     files = dict.fromkeys(file for mount in mounts for file in _files(mount) if file.exists())
@@ -79,8 +79,8 @@ def _key(record: Any, key: tuple[str, ...]) -> str:
 
 
 def _undone(entry: Any) -> str:
+    from app.tables.edits.transactions import Conflict, Full, Refused
     from app.tables.source import Down, Missing
-    from app.tables.transactions import Conflict, Full, Refused
 
     if entry.undone:
         raise click.ClickException(f"change {entry.id} was undone by {entry.undone}")

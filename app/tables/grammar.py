@@ -408,7 +408,7 @@ def _text(arg: str, text: str) -> str:
 
 def _pattern(arg: str, text: str, column: Column) -> str:
     """The text, if it is a regular expression that can be searched in the column."""
-    from app.tables.sqlite_functions import check  # only here, as it loads RE2
+    from app.tables.databases.sqlite_functions import check  # only here, as it loads RE2
 
     if column.kind == Kind.BINARY:
         raise BadValue(arg, text, f"a search in text: {column.name} holds {column.kind}")

@@ -9,7 +9,7 @@ from app.state import database
 from app.tables.source import Source
 
 if TYPE_CHECKING:
-    from app.tables.copies import Options
+    from app.tables.files.copies import Options
 
 _FILES = {"duckdb": "duckdb", "sqlalchemy": "SQLAlchemy", "re2": "google-re2"}
 _KINDS = ("sqlite", "postgresql", "postgres", "mysql", "mariadb")
@@ -24,7 +24,7 @@ def opened(url: str, table: str | int | None = None, folder: Path = Path(), **op
     """The source at a path or a URL, a relative one from the folder. Nothing is read yet.
 
     `table` is one of the database, the named table of a workbook, or the number or id of one in a page. `options` are
-    those of files, see `app.tables.copies.Options`; `name` is another word for a `range` that has a name. Raises
+    those of files, see `app.tables.files.copies.Options`; `name` is another word for a `range` that has a name. Raises
     ValueError for a database without table, an unknown kind of file, database or option, and where a package that it
     needs is not installed.
     """
@@ -53,25 +53,25 @@ def _says(name: str, value: Any) -> bool:
 
 
 def _file(path: str, table: str | None, folder: Path, options: _Options) -> Source:
-    from app.tables.files import File
+    from app.tables.files.file import File
 
     return File(folder / path, _options(table, options))
 
 
 def _remote(url: str, table: str | None, folder: Path, options: _Options) -> Source:
-    from app.tables.remote import Remote
+    from app.tables.files.remote import Remote
 
     return Remote(url, folder / "var" / "http", _options(table, options))
 
 
 def _folder(path: str, table: str | None, folder: Path, options: _Options) -> Source:
-    from app.tables.folders import Folder
+    from app.tables.files.folders import Folder
 
     return Folder(folder / path)
 
 
 def _duckdb(path: str, table: str | None, folder: Path, options: _Options) -> Source:
-    from app.tables import duckdb_files
+    from app.tables.files import duckdb_files
 
     if not table:
         raise ValueError("needs `table:`, the table of the DuckDB file")
@@ -83,7 +83,7 @@ _OPENED = {"file": _file, "http": _remote, "https": _remote, "dir": _folder, "du
 
 def _options(table: str | None, given: _Options) -> "Options":
     """Those of a file. Raises ValueError."""
-    from app.tables.copies import Options
+    from app.tables.files.copies import Options
 
     if given.pop("links", False):
         raise ValueError("links: what the cells of a workbook link to is not read")
@@ -104,7 +104,7 @@ def _database(url: str, table: str | None, folder: Path) -> Source:
         raise ValueError(f"tables of {kind} are not in this version: there are {', '.join(_KINDS)}")
     if not table:
         raise ValueError("needs `table:`, the table of the database")
-    from app.tables.database import Table
+    from app.tables.databases.table import Table
 
     schema, _, name = table.rpartition(".")
     return Table(url, name, schema or None, folder)

@@ -18,7 +18,8 @@ from werkzeug.exceptions import (
 from app import offload
 from app.handler import HTTPError
 from app.state.database import Unavailable
-from app.tables import source, transactions
+from app.tables import source
+from app.tables.edits import transactions
 
 
 @contextmanager

@@ -98,7 +98,7 @@ class Nothing:
 
 def names(sql: str, url: str) -> tuple[str, ...]:
     """The `:names` in SQL. Raises ValueError for what is no single SELECT."""
-    from app.tables import queries  # only here, as it loads SQLAlchemy
+    from app.tables.databases import queries  # only here, as it loads SQLAlchemy
 
     return queries.names(sql, url)
 
@@ -109,18 +109,18 @@ def queried(place: Place, sql: str, values: Mapping[str, Any], types: Mapping[st
     Raises ValueError for what is no single SELECT, BadValue for a value.
     """
     if _is_duckdb(place.url):
-        from app.tables import duckdb_files
+        from app.tables.files import duckdb_files
 
         read = {name: _read(name, value, types.get(name)) for name, value in values.items()}
         return duckdb_files.Select(place.folder / place.url.removeprefix("duckdb:///"), sql, read)
-    from app.tables import queries
+    from app.tables.databases import queries
 
     return queries.SQL(place.url, sql, values, types, place.folder, timeout)
 
 
 def reader(kind: str) -> Callable[[str], Any]:
     """The function that a type of `argstype` names: int, float, str, date, or any expression of a callable."""
-    from app.tables.queries import READS
+    from app.tables.databases.queries import READS
 
     known = READS.get(kind)
     return known or partial(_called, Expression(kind, ("value",)))

@@ -133,7 +133,7 @@ def _names_one_row(opened: Opened, query: Query) -> bool:
 
 def modified(answer: Answered, modify: Modify, handler: Handler) -> Answered:
     """The answer after the function: rows if it returns a DataFrame, and anything else as it is."""
-    from app.tables.frames import to_frame
+    from app.tables.files.frames import to_frame
 
     frame = to_frame(answer.columns, answer.batches)
     answer.close()
@@ -144,7 +144,7 @@ def with_value(answer: Answered, value: Any) -> Answered:
     """The answer with what a function made of it."""
     if not is_frame(value):
         return replace(answer, value=value, is_value=True, row=None)
-    from app.tables.frames import to_data
+    from app.tables.files.frames import to_data
 
     columns, batches = to_data(value)
     return replace(answer, columns=tuple(columns), batches=iter(batches), row=None, is_whole=True)
@@ -152,7 +152,7 @@ def with_value(answer: Answered, value: Any) -> Answered:
 
 def modified_together(answers: Sequence[Answered], modify: Modify, handler: Handler) -> list[Answered] | Any:
     """All answers after the function of the mount, which sees a dict of DataFrames: answers, or what it returns."""
-    from app.tables.frames import to_frame
+    from app.tables.files.frames import to_frame
 
     frames = {
         answer.name: answer.value if answer.is_value else to_frame(answer.columns, answer.batches) for answer in answers

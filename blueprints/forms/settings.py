@@ -16,13 +16,13 @@ from pydantic import (
 
 from app import settings as base
 from app.settings import Texts, as_list, context
-from app.tables.creation import ColumnSettings
+from app.tables.edits.creation import ColumnSettings
 from blueprints.forms import opening, placeholders
 from blueprints.forms.formats import Formats
 from blueprints.forms.functions import Modifying, Preparing, QueryFunction, Querying, Transforming
 
 if TYPE_CHECKING:
-    from app.tables import queries
+    from app.tables.databases import queries
 
 
 def _as_texts(value: Any) -> Any:
@@ -63,8 +63,8 @@ class Bound(base.Settings):
         return kind
 
     def parameter(self) -> "queries.Parameter":
-        """The type as `app.tables.queries` takes it."""
-        from app.tables.queries import Parameter  # only here, as it loads SQLAlchemy
+        """The type as `app.tables.databases.queries` takes it."""
+        from app.tables.databases.queries import Parameter  # only here, as it loads SQLAlchemy
 
         return Parameter(opening.reader(self.type), self.expanding)
 

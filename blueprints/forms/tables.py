@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 from app import offload
 from app.handler import Handler
-from app.tables import creation
-from app.tables.creation import ColumnSettings
-from app.tables.database import Table
+from app.tables.databases.table import Table
+from app.tables.edits import creation
+from app.tables.edits.creation import ColumnSettings
 from app.tables.query import Query
 from app.tables.source import Source, TooLong
 from blueprints.forms.functions import Transform
@@ -83,7 +83,7 @@ class Tables:
 
 def _loaded(frame: "pandas.DataFrame", state: str | None) -> Source:
     """The frame as a source, which does not keep the frame itself. Raises ValueError for what is none."""
-    from app.tables.frames import Frame
+    from app.tables.files.frames import Frame
 
     frames = [frame]
     source = Frame(frames.pop, state)
@@ -132,7 +132,7 @@ class Latest(Generic[T]):
 
 def whole(source: Source, timeout: float) -> "pandas.DataFrame":
     """All rows of a source."""
-    from app.tables.frames import to_frame
+    from app.tables.files.frames import to_frame
 
     names = tuple(column.name for column in source.columns())
     with closing(source.run(Query(names, limit=None), timeout)) as result:

@@ -28,7 +28,7 @@ def filter(
     `meta` is told what was understood. `options` are those of files: sep, encoding, sheet. Raises ValueError for bad
     arguments.
     """
-    from app.tables.frames import to_frame
+    from app.tables.files.frames import to_frame
 
     source = sources.opened(str(url), table, **options)
     query = grammar.parse({name: _texts(values) for name, values in (args or {}).items()}, source.columns())

@@ -9,7 +9,7 @@
 The changes of one dataset are made together or not at all (reference: gramex.md §10).
 """
 
-from app.tables.edits import row_etag
+from app.tables.edits.changes import row_etag
 
 from .journals import journals, undo
 from .views import edited

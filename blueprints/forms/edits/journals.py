@@ -11,14 +11,14 @@ from werkzeug.exceptions import MethodNotAllowed
 
 from app.mounts import Mount
 from app.tables.columns import Column
-from app.tables.database import Table
-from app.tables.files import File
-from app.tables.journal import FILE, UNDO, Entry, Journal
-from app.tables.journal import undo as undone
-from app.tables.rewriting import FileEditor
+from app.tables.databases.table import Table
+from app.tables.edits.journal import FILE, UNDO, Entry, Journal
+from app.tables.edits.journal import undo as undone
+from app.tables.edits.rewriting import FileEditor
+from app.tables.edits.transactions import Editor, Refused, Transaction
+from app.tables.edits.writing import DatabaseEditor
+from app.tables.files.file import File
 from app.tables.source import Source
-from app.tables.transactions import Editor, Refused, Transaction
-from app.tables.writing import DatabaseEditor
 
 
 def editor(source: Source, first: Sequence[Column] = ()) -> Editor:

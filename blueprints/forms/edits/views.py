@@ -10,13 +10,13 @@ from werkzeug.exceptions import BadRequest, UnsupportedMediaType
 from app import bus
 from app.handler import Handler
 from app.json_provider import dumps
-from app.tables import creation
 from app.tables.columns import Column
-from app.tables.database import Table
-from app.tables.edits import Edits, Given, deletes, from_json, inserts, updates
-from app.tables.journal import Entry
+from app.tables.databases.table import Table
+from app.tables.edits import creation
+from app.tables.edits.changes import Edits, Given, deletes, from_json, inserts, updates
+from app.tables.edits.journal import Entry
+from app.tables.edits.transactions import Conflict, Done, Transaction, apply
 from app.tables.source import Missing
-from app.tables.transactions import Conflict, Done, Transaction, apply
 from blueprints.forms.edits.journals import editor, journal_of, where
 
 if TYPE_CHECKING:

@@ -22,7 +22,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from app import extras, offload, settings
 from app.settings import SitePath, Texts
 from app.tables.columns import BadValue
-from app.tables.frames import to_frame
+from app.tables.files.frames import to_frame
 from app.tables.source import Row
 from blueprints.forms.formats import deck, filling
 from blueprints.forms.formats.deck import Rows

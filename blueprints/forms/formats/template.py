@@ -9,7 +9,7 @@ from pydantic import AfterValidator, ConfigDict, Field
 
 from app import templating
 from app.settings import SitePath
-from app.tables.frames import to_frame
+from app.tables.files.frames import to_frame
 from blueprints.forms.formats.format import Context, Data, Format, is_single
 from blueprints.forms.formats.options import Options, there
 

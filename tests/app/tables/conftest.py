@@ -1,6 +1,6 @@
 import pytest
 
-from app.tables import engines
+from app.tables.databases import engines
 
 
 @pytest.fixture(params=["sqlite", "postgresql", "mariadb"])

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 
 from app.state.database import with_driver
 from app.tables.columns import Column, Kind
-from app.tables.database import Table
+from app.tables.databases.table import Table
 from app.tables.grammar import parse
 from tests.app.tables.cases import arguments
 

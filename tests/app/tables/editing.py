@@ -1,8 +1,8 @@
 """Edits of tables for tests: `edit(editor, "PUT", id=3, city="Oslo")` as a request would make it."""
 
-from app.tables.edits import Given, deletes, from_json, inserts, updates
+from app.tables.edits.changes import Given, deletes, from_json, inserts, updates
+from app.tables.edits.transactions import apply
 from app.tables.grammar import parse
-from app.tables.transactions import apply
 
 READ = {"POST": inserts, "PUT": updates, "PATCH": updates, "DELETE": deletes}
 KEY = ("id",)

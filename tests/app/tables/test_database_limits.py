@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from app.state.database import with_driver
 from app.tables.columns import BadValue
-from app.tables.database import Table
+from app.tables.databases.table import Table
 from app.tables.source import Down, Missing, TooLong
 from tests.app.tables.databases import NUMBERS, answer, asked, endless, filled, many, run
 from tests.services import free_port
@@ -113,7 +113,7 @@ GEVENT = """
     from gevent import monkey; monkey.patch_all()
     import gevent, time
     from tests.app.tables.databases import asked
-    from app.tables.database import Table
+    from app.tables.databases.table import Table
 
     table = Table({url!r}, "endless")
     table.columns()
@@ -179,7 +179,7 @@ def test_a_file_that_is_no_database_is_down(tmp_path):
 
 
 def test_a_locked_file_is_down_and_works_again(tmp_path, monkeypatch):
-    monkeypatch.setattr("app.tables.engines.BUSY", 0.1)
+    monkeypatch.setattr("app.tables.databases.engines.BUSY", 0.1)
     table = filled(f"sqlite:///{tmp_path}/data.db", NUMBERS, [(1, "Oslo")])
     with contextlib.closing(sqlite3.connect(tmp_path / "data.db")) as connection:
         connection.execute("BEGIN EXCLUSIVE")
@@ -252,7 +252,7 @@ MANY_GREENLETS = """
     from gevent import monkey; monkey.patch_all()
     import gevent
     from tests.app.tables.databases import answer
-    from app.tables.database import Table
+    from app.tables.databases.table import Table
 
     table = Table({url!r}, "many")
     def ask(number):

@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 
 from app.tables.columns import Column, Kind
-from app.tables.database import Table
+from app.tables.databases.table import Table
 from tests.app.tables.databases import answer, run
 
 

@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 
 from app.tables.columns import BadValue, Column, Kind
-from app.tables.edits import Delete, Insert, Update, deletes, from_json, inserts, row_etag, updates
+from app.tables.edits.changes import Delete, Insert, Update, deletes, from_json, inserts, row_etag, updates
 from app.tables.query import Filter, Op
 from tests.app.tables.editing import given
 

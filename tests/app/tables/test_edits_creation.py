@@ -6,12 +6,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from pydantic import ValidationError
 
-from app.tables import creation
 from app.tables.columns import Kind
-from app.tables.creation import ColumnSettings
-from app.tables.database import Table
-from app.tables.transactions import Refused
-from app.tables.writing import DatabaseEditor
+from app.tables.databases.table import Table
+from app.tables.edits import creation
+from app.tables.edits.creation import ColumnSettings
+from app.tables.edits.transactions import Refused
+from app.tables.edits.writing import DatabaseEditor
 from tests.app.tables.databases import run
 from tests.app.tables.editing import edit, given, rows
 

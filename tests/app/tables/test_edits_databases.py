@@ -9,13 +9,13 @@ from decimal import Decimal
 
 import pytest
 
-from app.tables import engines
 from app.tables.columns import BadValue
-from app.tables.database import Table
-from app.tables.edits import row_etag
+from app.tables.databases import engines
+from app.tables.databases.table import Table
+from app.tables.edits.changes import row_etag
+from app.tables.edits.transactions import Conflict, Outdated, Refused
+from app.tables.edits.writing import DatabaseEditor
 from app.tables.source import Down, Missing, TooLong
-from app.tables.transactions import Conflict, Outdated, Refused
-from app.tables.writing import DatabaseEditor
 from tests.app.tables.databases import run
 from tests.app.tables.editing import edit, rows
 

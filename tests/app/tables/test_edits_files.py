@@ -16,14 +16,14 @@ import duckdb
 import openpyxl
 import pytest
 
-from app.tables import locking
 from app.tables.columns import BadValue, Column, Kind
-from app.tables.copies import Options
-from app.tables.edits import row_etag
-from app.tables.files import File
-from app.tables.rewriting import FileEditor
+from app.tables.edits import locking
+from app.tables.edits.changes import row_etag
+from app.tables.edits.rewriting import FileEditor
+from app.tables.edits.transactions import Outdated, Refused
+from app.tables.files.copies import Options
+from app.tables.files.file import File
 from app.tables.source import Down, Missing
-from app.tables.transactions import Outdated, Refused
 from tests.app.tables.editing import edit, rows
 
 REPO = Path(__file__).parents[3]
@@ -389,7 +389,7 @@ def test_who_holds_the_lock_is_waited_for_and_then_it_is_down(file, monkeypatch)
 HOLDER = textwrap.dedent("""
     import sys
     from pathlib import Path
-    from app.tables import locking
+    from app.tables.edits import locking
     locking.PATIENCE = 0.3
     with locking.locked(Path(sys.argv[1])):
         pass
@@ -398,9 +398,9 @@ HOLDER = textwrap.dedent("""
 FULL = textwrap.dedent("""
     import resource, sys
     from pathlib import Path
-    from app.tables.files import File
-    from app.tables.rewriting import FileEditor
-    from app.tables.transactions import Full
+    from app.tables.files.file import File
+    from app.tables.edits.rewriting import FileEditor
+    from app.tables.edits.transactions import Full
     from tests.app.tables.editing import edit
     change = FileEditor(File(Path(sys.argv[1])))
     text = "x" * 5_000_000
@@ -423,8 +423,8 @@ def test_a_full_disk_leaves_the_old_file(file):
 ENDLESS = textwrap.dedent("""
     import itertools, sys
     from pathlib import Path
-    from app.tables.files import File
-    from app.tables.rewriting import FileEditor
+    from app.tables.files.file import File
+    from app.tables.edits.rewriting import FileEditor
     from tests.app.tables.editing import edit
     change = FileEditor(File(Path(sys.argv[1])))
     for number in itertools.count(1):

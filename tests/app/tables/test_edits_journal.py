@@ -4,12 +4,12 @@ import json
 
 import pytest
 
-from app.tables.database import Table
-from app.tables.files import File
-from app.tables.journal import UNDO, Entry, Journal, undo
-from app.tables.rewriting import FileEditor
-from app.tables.transactions import Conflict, Refused
-from app.tables.writing import DatabaseEditor
+from app.tables.databases.table import Table
+from app.tables.edits.journal import UNDO, Entry, Journal, undo
+from app.tables.edits.rewriting import FileEditor
+from app.tables.edits.transactions import Conflict, Refused
+from app.tables.edits.writing import DatabaseEditor
+from app.tables.files.file import File
 from tests.app.tables.databases import run
 from tests.app.tables.editing import KEY, edit, rows
 

@@ -17,11 +17,11 @@ import xlsxwriter
 import zstandard
 
 from app.tables.columns import Kind
-from app.tables.duckdb_files import Table
-from app.tables.files import File
-from app.tables.frames import Frame
+from app.tables.files.duckdb_files import Table
+from app.tables.files.file import File
+from app.tables.files.frames import Frame
+from app.tables.files.loading import Engine
 from app.tables.grammar import parse
-from app.tables.loading import Engine
 from tests.app.tables import cases
 
 

@@ -13,12 +13,12 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from app.tables import readers
-from app.tables.copies import Options
-from app.tables.duckdb_answer import BATCH
-from app.tables.files import File
+from app.tables.files import readers
+from app.tables.files.copies import Options
+from app.tables.files.duckdb_answer import BATCH
+from app.tables.files.file import File
+from app.tables.files.loading import Engine
 from app.tables.grammar import parse
-from app.tables.loading import Engine
 from app.tables.source import Down, Missing, TooLong, Unreadable
 
 REPO = Path(__file__).parents[3]
@@ -177,7 +177,7 @@ def test_a_writer_without_pause_never_gives_rows_of_two_versions(file, engine):
 
 
 def test_a_file_that_is_always_being_written_is_down_and_not_waited_for_long(file, engine, monkeypatch):
-    monkeypatch.setattr("app.tables.loading._PATIENCE", 0.1)
+    monkeypatch.setattr("app.tables.files.loading._PATIENCE", 0.1)
     monkeypatch.setattr("shutil.copyfile", lambda path, copy: file.write_text("id\n1\n") and copy.touch())
     with pytest.raises(Down, match=r"a\.csv: is being written"):
         File(file, tables=engine).columns()
@@ -287,8 +287,8 @@ UNDER_GEVENT = """
     from gevent import monkey; monkey.patch_all()
     import sys, time, gevent
     from pathlib import Path
-    from app.tables import readers
-    from app.tables.files import File
+    from app.tables.files import readers
+    from app.tables.files.file import File
     from app.tables.grammar import parse
     from app.tables.source import TooLong
 

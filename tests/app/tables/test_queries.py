@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 
 from app.tables.columns import BadValue, Kind
-from app.tables.queries import READS, SQL, Parameter, names
+from app.tables.databases.queries import READS, SQL, Parameter, names
 from app.tables.source import Missing
 from tests.app.tables.cases import CASES, COLUMNS, ROWS, plain
 from tests.app.tables.databases import NUMBERS, answer, asked, filled, run

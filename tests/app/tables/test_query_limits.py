@@ -7,8 +7,8 @@ from decimal import Decimal
 
 import pytest
 
-from app.tables import at_once
 from app.tables.columns import BadValue, Column, Kind
+from app.tables.databases import at_once
 from app.tables.grammar import parse
 from app.tables.source import Missing
 from tests.app.tables.cases import COLUMNS, ROWS, arguments
@@ -71,7 +71,6 @@ def test_pages_far_beyond_the_end_are_empty_or_short(database, query):
         ("_sort=nowhere", "_sort: 'nowhere' is not something to sort by"),
         ("_c=nowhere", "_c: 'nowhere' is not something to choose here"),
         ("_by=nowhere&_c=id|count", "_by: 'nowhere' is not a column to group by"),
-        ("city>=", "city>: '' is not a condition"),
         ("_by=city&_c=day&_c=id|count", "_c: 'day' is not something to choose here"),
     ],
 )
@@ -105,7 +104,7 @@ def test_sums_beyond_64_bits_are_numbers(database, subtests):
         database,
         f"INSERT INTO cases VALUES (1, 'a', {LARGEST}), (2, 'a', {LARGEST}), (3, 'b', {LARGEST}), (4, 'b', NULL)",
     )
-    from app.tables.database import Table
+    from app.tables.databases.table import Table
 
     table = Table(database, "cases")
     for _ in range(2):  # the second time the statement is known
@@ -133,7 +132,7 @@ def test_products_that_are_too_large_are_null_or_infinite(database):
 def test_moments_that_differ_in_microseconds_can_be_asked_for(database):
     run(database, "CREATE TABLE cases (id INT PRIMARY KEY, at TIMESTAMP(6) NULL)")
     run(database, "INSERT INTO cases VALUES (1, '2026-01-05 08:00:00.123956'), (2, '2026-01-05 08:00:01')")
-    from app.tables.database import Table
+    from app.tables.databases.table import Table
 
     table = Table(database, "cases")
     assert answer(table, "at=2026-01-05T08:00:00.123956&_c=id") == [(1,)]

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from app.tables.columns import BadValue, Column, Kind
-from app.tables.files import File
+from app.tables.files.file import File
 from app.tables.grammar import links, parse
 from app.tables.query import Query
 from tests.app.tables.cases import COLUMNS, NET, ROWS, arguments, plain

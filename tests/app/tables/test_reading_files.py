@@ -10,10 +10,10 @@ import duckdb
 import pytest
 import xlsxwriter
 
-from app.tables.copies import Options
-from app.tables.files import File
+from app.tables.files.copies import Options
+from app.tables.files.file import File
+from app.tables.files.loading import Engine
 from app.tables.grammar import parse
-from app.tables.loading import Engine
 from app.tables.source import Unreadable
 
 

@@ -11,9 +11,10 @@ from decimal import Decimal
 import duckdb
 import pytest
 
-from app.tables import duckdb_files, sources
+from app.tables import sources
 from app.tables.columns import BadValue, Kind
-from app.tables.duckdb_files import Databases, Select, Table
+from app.tables.files import duckdb_files
+from app.tables.files.duckdb_files import Databases, Select, Table
 from app.tables.grammar import parse
 from app.tables.source import Down, Missing, TooLong, Unreadable
 

@@ -4,10 +4,11 @@ import os
 
 import pytest
 
-from app.tables import folders, sources
-from app.tables.folders import Folder
+from app.tables import sources
+from app.tables.files import folders
+from app.tables.files.folders import Folder
+from app.tables.files.loading import Engine
 from app.tables.grammar import parse
-from app.tables.loading import Engine
 from app.tables.source import Missing
 
 

@@ -17,12 +17,13 @@ import xlsxwriter
 import zstandard
 from pyarrow import feather, ipc
 
-from app.tables import json_files, sources
-from app.tables.copies import Options
-from app.tables.files import File
+from app.tables import sources
+from app.tables.files import json_files
+from app.tables.files.copies import Options
+from app.tables.files.file import File
+from app.tables.files.loading import Engine
 from app.tables.grammar import parse
 from app.tables.limits import LIMITS
-from app.tables.loading import Engine
 from app.tables.source import Unreadable
 
 REPO = Path(__file__).parents[3]
@@ -337,7 +338,7 @@ UNDER_GEVENT = """
     from gevent import monkey; monkey.patch_all()
     import sys, gevent
     from pathlib import Path
-    from app.tables.files import File
+    from app.tables.files.file import File
 
     jobs = [gevent.spawn(File(Path(path)).columns) for path in sys.argv[1:] for _ in range(4)]
     ticks = 0

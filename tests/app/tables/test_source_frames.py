@@ -12,9 +12,9 @@ import pandas as pd
 import pytest
 
 from app.tables.columns import Column, Kind
-from app.tables.frames import Frame, to_data, to_frame
+from app.tables.files.frames import Frame, to_data, to_frame
+from app.tables.files.loading import Engine
 from app.tables.grammar import parse
-from app.tables.loading import Engine
 
 REPO = Path(__file__).parents[3]
 NOON = datetime(2026, 1, 1, 12)
@@ -193,6 +193,6 @@ def test_a_frame_of_no_rows_has_its_columns():
 
 
 def test_pandas_is_not_imported_without_a_frame():
-    code = "import sys; from app.tables import frames, sources, files, folders, remote; print('pandas' in sys.modules)"
+    code = "import sys; from app.tables import sources; from app.tables.files import file, folders, frames, remote; print('pandas' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], cwd=REPO, capture_output=True, text=True, timeout=60)
     assert done.stdout == "False\n"

@@ -9,7 +9,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from app.tables import remote, sources
+from app.tables import sources
+from app.tables.files import remote
 from app.tables.grammar import parse
 from app.tables.source import Down, Unreadable
 

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from app.tables import spool
+from app.tables.files import spool
 
 REPO = Path(__file__).parents[3]
 OLD = time.time() - 3600
 OWNER = """
 import sys
-from app.tables import spool
+from app.tables.files import spool
 made = spool.make()
 (made.path / "copy").write_text("x")
 print(made.path, flush=True)
