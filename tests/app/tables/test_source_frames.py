@@ -193,6 +193,7 @@ def test_a_frame_of_no_rows_has_its_columns():
 
 
 def test_pandas_is_not_imported_without_a_frame():
-    code = "import sys; from app.tables import sources; from app.tables.files import file, folders, frames, remote; print('pandas' in sys.modules)"
+    imports = "from app.tables import sources; from app.tables.files import file, folders, frames, remote"
+    code = f"import sys; {imports}; print('pandas' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], cwd=REPO, capture_output=True, text=True, timeout=60)
     assert done.stdout == "False\n"
