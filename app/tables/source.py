@@ -43,6 +43,10 @@ class Result(Protocol):
     count: int | None
     """The number of rows before the limit, if the query asked for it."""
 
+    @property
+    def is_complete(self) -> bool:
+        """Whether all rows have been fetched; if so before the first batch, that is the only one."""
+
     def batches(self) -> Iterator[list[Row]]:
         """Lists of rows, once, at constant memory. Raises Missing, Down, TooLong."""
 

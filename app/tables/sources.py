@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from app.tables.files.copies import Options
 
 _FILES = {"duckdb": "duckdb", "sqlalchemy": "SQLAlchemy", "re2": "google-re2"}
-_KINDS = ("sqlite", "postgresql", "postgres", "mysql", "mariadb")
 _DATABASES = {"sqlalchemy": "SQLAlchemy", "re2": "google-re2"}
 
 
@@ -99,9 +98,6 @@ def _options(table: str | None, given: _Options) -> "Options":
 def _database(url: str, table: str | None, folder: Path) -> Source:
     extras.need(_DATABASES, "tables", "a database")
     database.check(url)
-    kind = url.partition("://")[0].partition("+")[0]
-    if kind not in _KINDS:
-        raise ValueError(f"tables of {kind} are not in this version: there are {', '.join(_KINDS)}")
     if not table:
         raise ValueError("needs `table:`, the table of the database")
     from app.tables.databases.table import Table

@@ -83,6 +83,7 @@ def answered(opened: Opened, query: Query, handler: Handler) -> Answered:
 def _of(opened: Opened, query: Query, result: Result, size: int | None) -> Answered:
     answer = Answered(opened, query, result.columns, result.batches(), result.close, result.count)
     if size is None:
+        answer.is_whole = result.is_complete
         return answer
     rows = [row for batch in answer.batches for row in batch]
     result.close()
@@ -194,6 +195,8 @@ def modified_run(opened: Opened, handler: Handler, query: Query, timeout: float)
 class Rows:
     """Rows that are there already. See `app.tables.source.Result`."""
 
+    is_complete = True
+
     def __init__(self, columns: tuple[Column, ...], batches: Iterator[list[Row]], count: int | None):
         self.columns, self.count, self._batches = columns, count, batches
 
@@ -238,7 +241,11 @@ def _at_once(calls: Sequence[Callable[[], T]]) -> list[tuple[T | None, Exception
     import gevent
 
     greenlets = [gevent.spawn(copy_context().run, _outcome, call) for call in calls]
-    gevent.joinall(greenlets)
+    try:
+        gevent.joinall(greenlets)
+    except BaseException:
+        gevent.killall(greenlets)
+        raise
     return [greenlet.get() for greenlet in greenlets]
 
 

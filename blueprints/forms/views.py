@@ -9,6 +9,7 @@ from urllib.parse import quote, unquote_plus, urlencode
 from flask import Response, g, jsonify, render_template, request
 from werkzeug.exceptions import MethodNotAllowed
 
+from app import leaving
 from app.handler import Handler, of_request
 from app.json_provider import dumps
 from app.mounts import Mount
@@ -58,7 +59,13 @@ class TablesView:
         handler = of_request(self.mount, groups)
         with errors.answered(self.is_found_by_request):
             args = self._args(handler, groups)
-            return self._read(handler, args) if request.method in READS else self._write(handler, args)
+            if request.method not in READS:
+                return self._write(handler, args)
+            try:
+                with leaving.noticed(request.environ):
+                    return self._read(handler, args)
+            except leaving.Gone:
+                return Response(status=leaving.STATUS)
 
     def _args(self, handler: Handler, groups: Mapping[str, Any]) -> list[Args]:
         """The arguments of each dataset: those of the request, over those of the path, over the defaults."""

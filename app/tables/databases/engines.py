@@ -162,6 +162,14 @@ def _milliseconds(timeout: float) -> int:
     return max(1, round(timeout * 1000))  # 0 would be no limit
 
 
+class Other(Engine):
+    """A database whose driver runs in threads. They share no pool: its locks are those of greenlets."""
+
+    def __init__(self, url: sa.URL):
+        super().__init__(url)
+        self.sql = sa.create_engine(url, poolclass=sa.NullPool, hide_parameters=True)
+
+
 class PostgreSQL(Engine):
     """PostgreSQL by psycopg. Each fetch from a cursor is a statement with a time of its own."""
 
@@ -361,7 +369,7 @@ def connect(url: str) -> Engine:
     made = sa.make_url(with_driver(url))
     options: dict[str, Any] = {"connect_args": patience(with_driver(url)) | _UTC.get(made.get_backend_name(), {})}
     if made.get_driver_name() not in COOPERATIVE:
-        return Engine(made)
+        return Other(made)
     return PostgreSQL(made, **options) if made.get_backend_name() == "postgresql" else MySQL(made, **options)
 
 

@@ -23,7 +23,7 @@ from app.tables.columns import BadValue, Column, Kind, convert, truth
 from app.tables.databases import described, engines
 from app.tables.databases.described import Types
 from app.tables.databases.reflection import Reflected, kind_of
-from app.tables.databases.table import Known, Relation
+from app.tables.databases.table import Known, Look, Relation
 from app.tables.query import Query
 from app.tables.source import Result
 from app.tables.sql import sqltext
@@ -111,8 +111,9 @@ class SQL(Relation):
             shown = ", ".join(str(value) for value in self._given.values())
             raise BadValue(", ".join(self._given), shown, f"what the query takes: {error.orig}") from error
 
-    def _reflect(self, connection: sa.Connection) -> Reflected:
+    def _reflect(self, connection: sa.Connection, look: Look) -> Reflected:
         running = engines.Running(self._engine, connection, self._timeout, streaming=False)
+        look.begin(running)
         with self._engine.step(running):
             self._engine.begin_reading(running)
             types = described.columns(connection, self._engine.dialect, self._text, self._surrounded)

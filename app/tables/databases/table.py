@@ -42,6 +42,25 @@ class Known:
         return self.plans
 
 
+class Look:
+    """A question about the columns, and whether anybody still waits for its answer."""
+
+    def __init__(self) -> None:
+        self._running: engines.Running | None = None
+        self._given_up = False
+
+    def begin(self, running: engines.Running) -> None:
+        """Note what runs for it."""
+        self._running = running
+        running.given_up = self._given_up
+
+    def give_up(self) -> None:
+        """Have what runs for it stop."""
+        self._given_up = True
+        if self._running is not None:
+            self._running.given_up = True
+
+
 class Relation:
     """What can be read of a database like a table. See `app.tables.source.Source`."""
 
@@ -84,6 +103,8 @@ class Relation:
         except KeyError as error:
             self._known.plans = None
             raise Missing(f"there is no column {error} any more") from error
+        except sa.exc.CompileError as error:
+            raise ValueError(f"this database cannot answer that: {error}") from error
 
     def _answer(self, query: Query, plan: Plan, given: list[Value], timeout: float) -> Answer:
         streaming = query.limit is None or query.limit > AT_ONCE
@@ -101,13 +122,28 @@ class Relation:
     def _plans(self) -> Plans:
         known = self._known
         if known.plans is None or time.monotonic() > known.until:
-            with self._connect() as connection, self._engine.our_errors():
-                reflected = self._engine.call(lambda: self._reflect(connection))
+            reflected = self._looked(self._connect())
             return known.learn(reflected, self._engine.dialect, self._writer(reflected))
         return known.plans
 
-    def _reflect(self, connection: sa.Connection) -> Reflected:
+    def _looked(self, connection: sa.Connection) -> Reflected:
         """What the database says."""
+        look = Look()
+        try:
+            with self._engine.our_errors():
+                found = self._engine.call(lambda: self._reflect(connection, look))
+        except Exception:
+            connection.close()
+            raise
+        except BaseException:  # this greenlet is killed: the connection is its thread's alone, and ends with that
+            look.give_up()
+            connection.detach()
+            raise
+        connection.close()
+        return found
+
+    def _reflect(self, connection: sa.Connection, look: "Look") -> Reflected:
+        """What the database says on a connection."""
         raise NotImplementedError
 
     def _writer(self, reflected: Reflected) -> Written:
@@ -129,7 +165,7 @@ class Table(Relation):
         self.name, self.schema = table, schema
         """Read only, as `url` is."""
 
-    def _reflect(self, connection: sa.Connection) -> Reflected:
+    def _reflect(self, connection: sa.Connection, look: "Look") -> Reflected:
         return reflect(connection, self.name, self.schema)
 
 

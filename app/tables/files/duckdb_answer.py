@@ -145,6 +145,11 @@ class Answer:
             self.close()
             raise
 
+    @property
+    def is_complete(self) -> bool:
+        """See Result."""
+        return len(self._rows) < BATCH
+
     def batches(self) -> Iterator[list[Row]]:
         """See Result."""
         while self._rows:

@@ -15,8 +15,9 @@ import sqlalchemy as sa
 
 from app.tables.columns import Column, Kind
 from app.tables.query import After, Aggregate, Filter, Function, Group, Op, Query, Sort
+from app.tables.sql import dialects
 from app.tables.sql.binding import Bound, bind
-from app.tables.sql.dialects import DIALECTS, Dialect, Expression, number
+from app.tables.sql.dialects import Dialect, Expression, number
 
 Cells: TypeAlias = Mapping[str, Expression]
 """The columns that aggregates look at, by name: of the table, or of a subquery that also ranks them."""
@@ -30,7 +31,7 @@ def select(query: Query, table: sa.FromClause, columns: Sequence[Column], dialec
 
     `dialect` is sqlite, postgresql, mysql, mariadb or duckdb.
     """
-    found = _everything(query, table, columns, DIALECTS[dialect])
+    found = _everything(query, table, columns, dialects.of(dialect))
     if query.limit is not None:
         found = found.limit(bind(query.limit, _WHOLE))
     return found.offset(bind(query.offset, _WHOLE)) if query.offset else found
@@ -38,7 +39,7 @@ def select(query: Query, table: sa.FromClause, columns: Sequence[Column], dialec
 
 def counted(query: Query, table: sa.FromClause, columns: Sequence[Column], dialect: str) -> sa.Select[Any]:
     """The SELECT of the number of rows that the answer had without limit and offset."""
-    found = _everything(replace(query, after=None), table, columns, DIALECTS[dialect]).order_by(None)
+    found = _everything(replace(query, after=None), table, columns, dialects.of(dialect)).order_by(None)
     if query.by is None and not query.distinct:
         return found.with_only_columns(sa.func.count())
     labelled = [cell.label(f"c{i}") for i, cell in enumerate(found.selected_columns)]

@@ -324,6 +324,20 @@ class MariaDB(MySQL):
     collation = "utf8mb4_nopad_bin"
 
 
+class Other(Dialect):
+    """A database of which nobody has told us: what SQLAlchemy writes for it, and text in its own order."""
+
+    def by_code_point(self, text: Expression) -> Expression:
+        return text
+
+    def matches(self, text: Expression, pattern: Bound, ignoring_case: bool) -> Expression:
+        return text.regexp_match(bind(pattern, _STRING), flags="i" if ignoring_case else None)
+
+    def sort(self, expression: Expression, nullable: bool, ascending: bool) -> list[Expression]:
+        directed = expression.asc() if ascending else expression.desc()
+        return [sa.case((expression.is_(None), number(1)), else_=number(0)), directed] if nullable else [directed]
+
+
 WIDE = "sqlite-wide"
 DIALECTS: Mapping[str, Dialect] = MappingProxyType(
     {
@@ -335,3 +349,11 @@ DIALECTS: Mapping[str, Dialect] = MappingProxyType(
         "duckdb": DuckDB(),
     }
 )
+
+
+def of(name: str) -> Dialect:
+    """How the database of that name writes things."""
+    return DIALECTS.get(name) or _OTHER
+
+
+_OTHER = Other()
