@@ -3,10 +3,12 @@
 import hashlib
 from collections.abc import Mapping, Sequence
 from functools import lru_cache, partial
+from itertools import compress
 from typing import Any
 from urllib.parse import quote, unquote_plus, urlencode
 
 from flask import Response, g, jsonify, render_template, request
+from werkzeug.datastructures import Headers
 from werkzeug.exceptions import MethodNotAllowed
 
 from app import leaving
@@ -21,6 +23,7 @@ from blueprints.forms.edits import edited, row_etag
 from blueprints.forms.edits.journals import editor
 from blueprints.forms.formats import ARGUMENTS, FORMATS, PAGE, Context, Data, Format, chosen, disposition
 from blueprints.forms.functions import Args
+from blueprints.forms.kept import Answer, Answers
 from blueprints.forms.results import Answered, together
 from blueprints.forms.settings import Settings
 
@@ -47,6 +50,7 @@ class TablesView:
         self.is_found_by_request = any(one.is_asked_for for one in self.datasets)
         self.modify = None if self.is_single else settings.modify
         self.formats: dict[str, Format] = {**FORMATS, **{name: one.made() for name, one in settings.formats.items()}}
+        self._answers = Answers()
         self._chosen = lru_cache(maxsize=256)(self._choose)  # most clients ask alike
 
     @property
@@ -111,15 +115,35 @@ class TablesView:
         return jsonify(schemas[SINGLE] if self.is_single else schemas)
 
     def _data(self, opened: Sequence[Opened], handler: Handler, kind: str) -> Response:
-        queries = [results.parsed(one, _passed(handler)) for one in opened]
         etag = self._etag(opened, kind)
-        if etag is not None and request.if_none_match.contains_weak(etag):
+        if etag is None:
+            return self._made(opened, handler, kind)
+        if request.if_none_match.contains_weak(etag):
             response = Response(status=304)
-        else:
-            calls = [partial(results.answered, *each, handler) for each in zip(opened, queries, strict=True)]
-            response = self._written(together(calls), handler, kind)
-        if etag is not None and "ETag" not in response.headers:
             response.set_etag(etag, weak=True)
+            return response
+        return self._again(etag, kind) or self._kept(etag, self._made(opened, handler, kind))
+
+    def _made(self, opened: Sequence[Opened], handler: Handler, kind: str) -> Response:
+        queries = [results.parsed(one, _passed(handler)) for one in opened]
+        calls = [partial(results.answered, *each, handler) for each in zip(opened, queries, strict=True)]
+        return self._written(together(calls), handler, kind)
+
+    def _again(self, etag: str, kind: str) -> Response | None:
+        """An answer that was given before, and still is the same."""
+        known = self._answers.get(etag)
+        if known is None:
+            return None
+        g.format_headers = self.formats[kind].headers
+        return Response(known.body, headers=Headers(known.headers))
+
+    def _kept(self, etag: str, response: Response) -> Response:
+        """The answer with its ETag; kept for who asks again."""
+        if "ETag" in response.headers:  # of a row
+            return response
+        response.set_etag(etag, weak=True)
+        if not response.is_streamed and not any(one.settings.prepare for one in self.datasets):
+            self._answers.put(etag, Answer(response.get_data(), response.headers.to_wsgi_list()))
         return response
 
     def _etag(self, opened: Sequence[Opened], kind: str) -> str | None:
@@ -129,7 +153,7 @@ class TablesView:
         if None in states or is_made or own is not None and own.format in _OF_FILES:
             return None
         asked = [[one.key, sorted((name, list(values)) for name, values in one.args.items())] for one in opened]
-        return hashlib.sha256(dumps([states, kind, repr(own), asked])).hexdigest()[:32]
+        return hashlib.sha256(dumps([states, kind, repr(own), request.path, asked])).hexdigest()[:32]
 
     def _written(self, answers: list[Answered], handler: Handler, kind: str) -> Response:
         """The answers in a format, or what `modify` gives in their place."""
@@ -257,9 +281,11 @@ def _describe(response: Response, answer: Answered, handler: Handler) -> None:
 
 
 def _address(changed: Mapping[str, str]) -> str:
-    """The address of the request with other arguments."""
-    pairs = request.environ.get("QUERY_STRING", "").split("&")
-    kept = [pair for pair in pairs if pair and unquote_plus(pair.partition("=")[0]) not in changed]
+    """The address of the request with other arguments, and without those that say who asks: others may get it too."""
+    pairs = [pair for pair in request.environ.get("QUERY_STRING", "").split("&") if pair]
+    names = [unquote_plus(pair.partition("=")[0]) for pair in pairs]
+    ours = [name not in changed and not name.lower().startswith(_NOT_OURS) for name in names]
+    kept = list(compress(pairs, ours))
     return f"{quote(request.path)}?{quote('&'.join([*kept, urlencode(changed)]), '%=&+', 'latin-1')}"
 
 
