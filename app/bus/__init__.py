@@ -238,16 +238,31 @@ class Bus:
             return self._reached
 
     def _follow(self) -> None:
-        while True:
+        """Deliver messages while there are subscribers. An outage is told once."""
+        is_down = False
+        while self._is_wanted():
             try:
                 self._deliver(self._channel.read(cast(Position, self._reached), _LOOK))
                 self._settle()
-            except Unavailable as error:
-                log.warning("messages between workers: %s", error.reason)
+                is_down = False
+            except Exception as error:
+                if not is_down:
+                    self._complain(error)
+                is_down = True
                 sleep(_LOOK)
-            except Exception:
-                log.exception("messages between workers could not be read")
-                sleep(_LOOK)
+
+    def _is_wanted(self) -> bool:
+        """Whether there are subscribers; without any, the next one begins anew."""
+        with self._lock:
+            if not self._topics:
+                self._reached = None
+            return bool(self._topics)
+
+    def _complain(self, error: Exception) -> None:
+        if isinstance(error, Unavailable):
+            log.warning("messages between workers: %s", error.reason)
+        else:
+            log.error("messages between workers could not be read", exc_info=error)
 
     def _deliver(self, found: Found) -> None:
         with self._lock:

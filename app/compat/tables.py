@@ -10,13 +10,13 @@ from typing import Any
 
 from app import offload
 
-_PACKAGES: Mapping[str, tuple[str, ...]] = {
-    "read_excel": ("python-calamine", "openpyxl"),
-    "to_excel": ("XlsxWriter", "openpyxl"),
-    "read_parquet": ("pyarrow",),
-    "to_parquet": ("pyarrow",),
+_PACKAGES: Mapping[str, Mapping[str, str]] = {
+    "read_excel": {"python_calamine": "python-calamine", "openpyxl": "openpyxl"},
+    "to_excel": {"xlsxwriter": "XlsxWriter", "openpyxl": "openpyxl"},
+    "read_parquet": {"pyarrow": "pyarrow"},
+    "to_parquet": {"pyarrow": "pyarrow"},
 }
-"""What pandas needs besides itself; one of them is enough."""
+"""What pandas needs besides itself, by the modules; one of them is enough."""
 
 _WRITERS: Mapping[str, str] = {
     "csv": "to_csv",
@@ -84,16 +84,11 @@ def _sync(path: str | Path) -> None:
 
 
 def _with_packages(how: str, call: Callable[..., Any], path: str, **options: Any) -> Any:
-    try:
-        return call(path, **options)
-    except ImportError as error:
-        packages = _PACKAGES.get(how)
-        if packages is None:
-            raise
-        kind = Path(path).suffix or how
-        raise ImportError(
-            f"{kind} files need the package {' or '.join(packages)}: pip install {packages[0]}"
-        ) from error
+    packages = _PACKAGES.get(how, {})
+    if packages and not any(map(find_spec, packages)):
+        kind, names = Path(path).suffix or how, list(packages.values())
+        raise ImportError(f"{kind} files need the package {' or '.join(names)}: pip install {names[0]}")
+    return call(path, **options)
 
 
 def _pandas(what: object) -> Any:
