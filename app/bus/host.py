@@ -17,6 +17,7 @@ import os
 import socket
 import struct
 import time
+import weakref
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -206,13 +207,6 @@ class _Bells:
         self._seen = (0, 0.0)
         self._out: tuple[int, socket.socket] | None = None
 
-    def __del__(self) -> None:
-        if self._own is not None:
-            self._own.close()
-        if self._out is not None:
-            os.close(self._out[0])
-            self._out[1].close()
-
     def wait(self, seconds: float) -> None:
         """Return when somebody rings, or after so many seconds."""
         if self._own is None:
@@ -249,11 +243,15 @@ class _Bells:
         if self._out is None:
             out = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
             out.setblocking(False)
-            self._out = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC), out
+            folder = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            weakref.finalize(self, os.close, folder)
+            weakref.finalize(self, out.close)
+            self._out = folder, out
         return self._out
 
     def _hung(self) -> socket.socket:
         own = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        weakref.finalize(self, own.close)
         own.bind(f"/proc/self/fd/{self._opened()[0]}/{os.getpid()}-{os.urandom(4).hex()}.bell")
         return own
 
