@@ -42,6 +42,14 @@ def generator() -> str:
     return "wrk" if _WRK else "our own generator, as there is no wrk (on Debian: apt-get install wrk)"
 
 
+_numbers = itertools.count(time.time_ns() // 1000)
+
+
+def new(path: str) -> str:
+    """The path with another number each time in place of `{new}`, so that nobody can have kept the answer."""
+    return path.replace("{new}", str(next(_numbers)))
+
+
 def timed(port: int, paths: Sequence[str], seconds: float, cookie: str = "") -> Load:
     """Request the paths in turn for so many seconds, with a cookie if there is one. Raises Failed."""
     if _WRK and seconds >= 1:  # wrk counts whole ones
@@ -98,7 +106,7 @@ def _by_us(port: int, paths: Sequence[str], connections: int, another: Callable[
         while True:
             for client in idle:
                 if another(begun):
-                    client.send(next(turns))
+                    client.send(new(next(turns)))
                     begun += 1
                 else:
                     selector.unregister(client.socket)
