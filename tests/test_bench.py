@@ -26,7 +26,7 @@ def bench(*args):
         ("reload", 2),
         ("sessions", 2),
         ("limits", 3),
-        ("tables", 11),
+        ("tables", 12),
     ],
 )
 def test_an_area_prints_a_line_for_each_figure(area, figures):
