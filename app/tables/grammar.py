@@ -158,9 +158,9 @@ _PICKS = {Function.FIRST, Function.LAST, Function.MAX, Function.MIN}
 _ADDABLE = NUMBERS | {Kind.BOOLEAN, Kind.OTHER}
 """Columns without a declared type are `other`, and often hold numbers in SQLite."""
 
-_PARAMETERS = frozenset(
-    "_after _by _c _count _distinct _download _format _limit _meta _offset _q _schema _sort".split()
-)
+PARAMETERS = frozenset("_after _by _c _count _distinct _download _format _limit _meta _offset _q _schema _sort".split())
+"""Arguments that are no conditions on columns."""
+
 _SEARCHES = 50
 """How many words or patterns an argument may have: each is a condition, and SQLite refuses a thousand of them."""
 
@@ -304,7 +304,7 @@ class _Reading:
         """What the rows and the groups must meet, from all arguments that are no parameters."""
         read: list[Filter | Having] = []
         for arg, values in self.args.items():
-            if arg in _PARAMETERS:
+            if arg in PARAMETERS:
                 continue
             condition = self._filter(arg) or (self._having(arg) if grouped else None)
             if condition:

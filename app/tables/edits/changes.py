@@ -15,16 +15,14 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeAlias
 
+from app.tables import grammar
 from app.tables.columns import BadValue, Column, Kind, Value, convert, truth
-from app.tables.grammar import parse
 from app.tables.query import Filter, Op
 from app.tables.source import Row
 
 Record: TypeAlias = Mapping[str, Value | None]
 
-PARAMETERS = frozenset(
-    "_after _by _c _count _distinct _download _format _limit _meta _offset _q _schema _sort _upsert _xsrf".split()
-)
+PARAMETERS = grammar.PARAMETERS | {"_upsert", "_xsrf"}
 """Arguments that are no columns."""
 
 DEEPEST = 100
@@ -254,7 +252,7 @@ class _Reading:
         """Which rows go."""
         by_key = self._by_key(lists, where)
         texts = dict(self._condition(name, values) for name, values in lists.items() if name not in self.key)
-        query = parse(texts, tuple(self.columns.values()))
+        query = grammar.parse(texts, tuple(self.columns.values()))
         self._ignore(dict(query.ignored))
         return Delete((*by_key, *query.filters))
 
