@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from app.tables.grammar import _FUNCTIONS, _OPS, _PARAMETERS
+from app.tables.grammar import _FUNCTIONS, _OPS, PARAMETERS
 
 DOCS = (Path(__file__).parents[3] / "docs/query.md").read_text()
 CSV = re.search(r"```csv\n(.*?)```", DOCS, re.DOTALL)[1]
@@ -79,7 +79,7 @@ def test_there_is_an_example_of_every_operator_aggregate_and_parameter():
     text = " ".join(query for query, _ in EXAMPLES)
     assert [op for op in _OPS if not re.search(rf"[a-z]{re.escape(op)}=", text)] == []
     assert [name for name in _FUNCTIONS if f"|{name}" not in text and f"`{name}`" not in DOCS] == []
-    assert [name for name in _PARAMETERS if name not in text and f"`{name}" not in DOCS] == []
+    assert [name for name in PARAMETERS if name not in text and f"`{name}" not in DOCS] == []
 
 
 def test_links_lead_through_pages(shops):
