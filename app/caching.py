@@ -6,7 +6,6 @@ import json
 import logging
 import os
 import sqlite3
-import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable
@@ -38,7 +37,7 @@ class MemoryCache:
     def __init__(self, limit: int):
         self._limit, self._size = limit, 0
         self._entries: OrderedDict[bytes, tuple[float, Entry]] = OrderedDict()
-        self._lock = threading.Lock()
+        self._lock = offload.lock()
 
     def get(self, key: bytes) -> Entry | None:
         """The entry, if it is there and has not expired."""

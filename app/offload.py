@@ -55,6 +55,11 @@ def lock() -> threading.Lock:
     return made
 
 
+def in_thread() -> bool:
+    """Whether this is one of the threads of `run`, whose waiting stops nobody."""
+    return _in_a_thread.get()
+
+
 def pause() -> None:
     """Let the worker's other greenlets have their turn in the midst of long work in Python; elsewhere, nothing."""
     if cooperative():

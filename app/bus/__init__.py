@@ -26,8 +26,9 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from functools import cache
 from itertools import chain
+from math import inf
 from pathlib import Path
-from time import sleep
+from time import monotonic, sleep
 from typing import Any, NamedTuple, Protocol, Self, cast
 
 from flask import current_app
@@ -107,11 +108,17 @@ class Subscription:
 
     def get(self, timeout: float | None = None) -> Message | None:
         """The next message; None after so many seconds without one, or when the subscription is closed."""
-        if not self._messages and not self._closed:
+        until = inf if timeout is None else monotonic() + timeout
+        while not self._messages and not self._closed and monotonic() < until:
             self._arrived.clear()
             if not self._messages and not self._closed:  # another thread may have been faster
-                self._arrived.wait(timeout)
+                self._wait(until - monotonic())
         return self._messages.popleft() if self._messages else None
+
+    def _wait(self, seconds: float) -> None:
+        """Wait for a message. A thread looks by itself now and then: what wakes greenlets may not wake it."""
+        seconds = min(seconds, _LOOK) if offload.in_thread() else seconds
+        self._arrived.wait(None if seconds == inf else seconds)
 
     def __iter__(self) -> Iterator[Message]:
         while not self._closed:

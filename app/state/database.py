@@ -131,6 +131,8 @@ class SQLite:
     def write(self, work: Callable[[Execute], T]) -> T:
         """See Database."""
         with self._errors:
+            if offload.in_thread():  # SQLite's own wait will do; one of greenlets' locks might not wake a thread
+                return self._transaction(work)
             # There is one writer at a time: the others of this worker wait here, and not in all threads of its pool.
             if not self._turn.acquire(timeout=BUSY):
                 raise sqlite3.OperationalError("too many are waiting to write")

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -13,6 +14,7 @@ import pytest
 from app.state import Conflict, Unavailable, connect, database, files, tables
 from app.state.database import execute
 
+REPO = Path(__file__).parents[2]
 ALL = ("sqlite", "postgresql", "mariadb")
 
 
@@ -225,3 +227,29 @@ def wait_for(condition):
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.01)
+
+
+MANY = """
+from gevent import monkey; monkey.patch_all()
+import gevent, sys
+from pathlib import Path
+from app import offload
+from app.state import connect
+from app.state.database import execute
+
+db = connect("sqlite:///own.db", Path(sys.argv[1]))
+execute(db, "CREATE TABLE t (n INTEGER)")
+
+def write(number):
+    for _ in range(20):
+        execute(db, "INSERT INTO t VALUES (:n)", n=number)
+
+jobs = [gevent.spawn(write, n) if n % 2 else gevent.spawn(offload.run, write, n) for n in range(12)]
+gevent.joinall(jobs, raise_error=True)
+print(db.read("SELECT count(*) AS n FROM t")[0]["n"])
+"""
+
+
+def test_greenlets_and_threads_write_beside_each_other(tmp_path):
+    done = subprocess.run([sys.executable, "-c", MANY, tmp_path], cwd=REPO, capture_output=True, text=True, timeout=60)
+    assert (done.stdout, done.stderr) == ("240\n", "")

@@ -121,6 +121,8 @@ class JSONFile:
     def _change(self, change: Callable[[Tree], Tree]) -> None:
         """Change what the file has at that moment. Others of this worker wait here, and not in all of its threads."""
         with self._errors():
+            if offload.in_thread():  # the lock of the file will do; one of greenlets' might not wake a thread
+                return self._replace(change)
             if not self._turn.acquire(timeout=BUSY):
                 raise TimeoutError("too many are waiting to write")
             try:

@@ -1,11 +1,11 @@
 """Sessions in the memory of one worker: they end with it, and other workers do not know of them."""
 
-import threading
 import time
 from typing import NamedTuple
 
 import orjson
 
+from app import offload
 from app.state.sessions.store import Change, Record, hashed
 
 
@@ -20,7 +20,7 @@ class Memory:
 
     def __init__(self) -> None:
         self._sessions: dict[str, _Kept] = {}
-        self._lock = threading.Lock()
+        self._lock = offload.lock()
         self._purged = 0.0
 
     def read(self, id: str) -> Record | None:
