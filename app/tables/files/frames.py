@@ -1,6 +1,8 @@
-"""DataFrames of pandas as tables, and tables as DataFrames. pandas is imported when there is one, not before.
+"""DataFrames of pandas as tables, and tables as DataFrames::
 
-source = Frame(lambda: transform(data), state)
+    source = Frame(lambda: transform(data), state)
+
+pandas is imported when there is one, not before.
 """
 
 import threading
