@@ -7,6 +7,7 @@ SQLite finds at once. A query that takes too long, or whose caller went away, is
 """
 
 import time
+from abc import ABC, abstractmethod
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -61,7 +62,7 @@ class Look:
             self._running.given_up = True
 
 
-class Relation:
+class Relation(ABC):
     """What can be read of a database like a table. See `app.tables.source.Source`."""
 
     def __init__(self, url: str, folder: Path, known: Known):
@@ -132,7 +133,7 @@ class Relation:
         try:
             with self._engine.our_errors():
                 found = self._engine.call(lambda: self._reflect(connection, look))
-        except Exception:
+        except Exception:  # of the database, which has ended
             connection.close()
             raise
         except BaseException:  # this greenlet is killed: the connection is its thread's alone, and ends with that
@@ -142,9 +143,9 @@ class Relation:
         connection.close()
         return found
 
+    @abstractmethod
     def _reflect(self, connection: sa.Connection, look: "Look") -> Reflected:
         """What the database says on a connection."""
-        raise NotImplementedError
 
     def _writer(self, reflected: Reflected) -> Written:
         """What writes SELECTs as the driver takes them."""

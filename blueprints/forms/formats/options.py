@@ -1,5 +1,6 @@
 """What the options of all formats have in common."""
 
+from abc import abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
@@ -35,9 +36,9 @@ class Options(settings.Settings):
         made = self.written()
         return made._replace(headers={**made.headers, **sent(self.headers)}, arguments=arguments)
 
+    @abstractmethod
     def written(self) -> Format:
         """The format, without its headers."""
-        raise NotImplementedError
 
 
 LIFELESS = {"Content-Security-Policy": "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:"}

@@ -25,11 +25,6 @@ REPO = Path(__file__).parents[3]
 LONG_AGO = 1_700_000_000
 
 
-@pytest.fixture(scope="module")
-def engine():
-    return Engine()
-
-
 @pytest.fixture
 def file(tmp_path):
     """A CSV that nobody has written to for long."""

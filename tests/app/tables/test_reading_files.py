@@ -2,7 +2,6 @@
 
 import gzip
 import io
-import os
 from datetime import date, datetime, time
 from decimal import Decimal
 
@@ -11,40 +10,8 @@ import pytest
 import xlsxwriter
 
 from app.tables.files.copies import Options
-from app.tables.files.file import File
-from app.tables.files.loading import Engine
-from app.tables.grammar import parse
 from app.tables.source import Unreadable
-
-
-@pytest.fixture(scope="module")
-def engine():
-    return Engine()
-
-
-@pytest.fixture
-def opened(tmp_path, engine):
-    """`opened(name, content, **options)` -> the file as a source. It is old: nobody is still writing it."""
-
-    def opened(name, content, **options):
-        (tmp_path / name).write_bytes(content.encode() if isinstance(content, str) else content)
-        os.utime(tmp_path / name, (1_700_000_000, 1_700_000_000))
-        return File(tmp_path / name, Options(**options), engine)
-
-    return opened
-
-
-def all_rows(source, **args):
-    result = source.run(parse(args, source.columns()), 20)
-    try:
-        return [row for batch in result.batches() for row in batch]
-    finally:
-        result.close()
-
-
-def shown(source):
-    return {column.name: column.kind.value for column in source.columns()}
-
+from tests.app.tables.reading import all_rows, shown
 
 CSV_VALUES = [
     ("1\n-2\n", "integer", [1, -2]),

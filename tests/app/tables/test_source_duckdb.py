@@ -17,6 +17,7 @@ from app.tables.files import duckdb_files
 from app.tables.files.duckdb_files import Databases, Select, Table
 from app.tables.grammar import parse
 from app.tables.source import Down, Missing, TooLong, Unreadable
+from tests.app.tables.reading import all_rows
 
 
 @pytest.fixture
@@ -33,14 +34,6 @@ def path(tmp_path):
         db.execute("CREATE SCHEMA other")
         db.execute("CREATE TABLE other.numbers AS FROM range(100000) r(i)")
     return path
-
-
-def all_rows(source, timeout=20, **args):
-    result = source.run(parse(args, source.columns()), timeout)
-    try:
-        return [row for batch in result.batches() for row in batch]
-    finally:
-        result.close()
 
 
 OSLO = (1, "Oslo", datetime(2026, 1, 1, 10), ["x"], Decimal("1.50"))

@@ -7,14 +7,8 @@ import pytest
 from app.tables import sources
 from app.tables.files import folders
 from app.tables.files.folders import Folder
-from app.tables.files.loading import Engine
-from app.tables.grammar import parse
 from app.tables.source import Missing
-
-
-@pytest.fixture(scope="module")
-def engine():
-    return Engine()
+from tests.app.tables.reading import all_rows
 
 
 @pytest.fixture
@@ -26,14 +20,6 @@ def folder(tmp_path):
     (top / "sub" / 'odd "name", å.TXT').write_text("x" * 10)
     os.utime(top / "b.csv", (1_700_000_000.5, 1_700_000_000.5))
     return top
-
-
-def all_rows(source, **args):
-    result = source.run(parse(args, source.columns()), 20)
-    try:
-        return [row for batch in result.batches() for row in batch]
-    finally:
-        result.close()
 
 
 def test_files_and_folders_are_rows(folder, engine):

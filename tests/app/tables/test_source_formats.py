@@ -2,7 +2,6 @@
 
 import gzip
 import io
-import os
 import subprocess
 import sys
 import textwrap
@@ -19,44 +18,12 @@ from pyarrow import feather, ipc
 
 from app.tables import sources
 from app.tables.files import json_files
-from app.tables.files.copies import Options
-from app.tables.files.file import File
-from app.tables.files.loading import Engine
-from app.tables.grammar import parse
 from app.tables.limits import LIMITS
 from app.tables.source import Unreadable
+from tests.app.tables.reading import all_rows, shown
 
 REPO = Path(__file__).parents[3]
 LONG_AGO = 1_700_000_000
-
-
-@pytest.fixture(scope="module")
-def engine():
-    return Engine()
-
-
-@pytest.fixture
-def opened(tmp_path, engine):
-    """`opened(name, content, **options)` -> the file as a source. It is old: nobody is still writing it."""
-
-    def opened(name, content, **options):
-        (tmp_path / name).write_bytes(content.encode() if isinstance(content, str) else content)
-        os.utime(tmp_path / name, (LONG_AGO, LONG_AGO))
-        return File(tmp_path / name, Options(**options), engine)
-
-    return opened
-
-
-def all_rows(source, **args):
-    result = source.run(parse(args, source.columns()), 20)
-    try:
-        return [row for batch in result.batches() for row in batch]
-    finally:
-        result.close()
-
-
-def shown(source):
-    return {column.name: column.kind.value for column in source.columns()}
 
 
 TABLE = pa.table(

@@ -14,23 +14,10 @@ import pytest
 from app.tables.columns import Column, Kind
 from app.tables.files.frames import Frame, to_data, to_frame
 from app.tables.files.loading import Engine
-from app.tables.grammar import parse
+from tests.app.tables.reading import all_rows
 
 REPO = Path(__file__).parents[3]
 NOON = datetime(2026, 1, 1, 12)
-
-
-@pytest.fixture(scope="module")
-def engine():
-    return Engine()
-
-
-def all_rows(source, **args):
-    result = source.run(parse(args, source.columns()), 20)
-    try:
-        return [row for batch in result.batches() for row in batch]
-    finally:
-        result.close()
 
 
 SERIES = [

@@ -11,8 +11,8 @@ import pytest
 
 from app.tables import sources
 from app.tables.files import remote
-from app.tables.grammar import parse
 from app.tables.source import Down, Unreadable
+from tests.app.tables.reading import all_rows
 
 CSV = b"id,city\n1,Oslo\n2,Bergen\n"
 
@@ -67,14 +67,6 @@ def origin():
 @pytest.fixture
 def never_fresh(monkeypatch):
     monkeypatch.setattr(remote, "FRESH", 0.0)
-
-
-def all_rows(source):
-    result = source.run(parse({}, source.columns()), 20)
-    try:
-        return [row for batch in result.batches() for row in batch]
-    finally:
-        result.close()
 
 
 ROWS = [(1, "Oslo"), (2, "Bergen")]
