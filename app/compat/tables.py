@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from app import offload
+from app.state import files
 
 _PACKAGES: Mapping[str, Mapping[str, str]] = {
     "read_excel": {"python_calamine": "python-calamine", "openpyxl": "openpyxl"},
@@ -59,28 +60,14 @@ def _replace(path: Path, how: str, write: Callable[..., Any], options: Mapping[s
     os.close(fd)
     try:
         _with_packages(how, write, name, **options)
-        os.chmod(name, path.stat().st_mode if path.exists() else 0o666 & ~_umask())
-        _sync(name)
+        os.chmod(name, path.stat().st_mode if path.exists() else 0o666 & ~files.umask())
+        files.sync(name)
         os.replace(name, path)
-        _sync(path.parent)
+        files.sync(path.parent)
     except BaseException:
         with suppress(FileNotFoundError):
             os.unlink(name)
         raise
-
-
-def _umask() -> int:
-    """Of this process; there is no other way to read it that keeps it as it is for other threads."""
-    line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("Umask"))
-    return int(line.split()[1], 8)
-
-
-def _sync(path: str | Path) -> None:
-    fd = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
 
 
 def _with_packages(how: str, call: Callable[..., Any], path: str, **options: Any) -> Any:

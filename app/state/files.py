@@ -40,7 +40,7 @@ def replace(file: Path, data: bytes) -> None:
         written.unlink()
         raise
     os.replace(written, file)
-    _sync(file.parent)
+    sync(file.parent)
 
 
 def create(file: Path, data: bytes) -> None:
@@ -48,7 +48,7 @@ def create(file: Path, data: bytes) -> None:
     written = _written(file, data)
     try:
         os.link(written, file)
-        _sync(file.parent)
+        sync(file.parent)
     except FileExistsError:
         pass
     finally:
@@ -71,9 +71,15 @@ def _give(made: int | Path, folder: Path) -> None:
         os.chown(made, found.st_uid, found.st_gid)
 
 
-def _sync(folder: Path) -> None:
-    """Make the names in a folder durable."""
-    fd = os.open(folder, os.O_RDONLY)
+def umask() -> int:
+    """The mask of new files of this process: no other way to ask for it keeps it as it is for other threads."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return int(next(line for line in lines if line.startswith("Umask:")).split()[1], 8)
+
+
+def sync(path: str | Path) -> None:
+    """Bring a file to the disk, or the names in a folder."""
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         os.fsync(fd)
     finally:

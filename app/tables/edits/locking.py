@@ -15,6 +15,7 @@ from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 
+from app.state import files
 from app.tables.edits.transactions import Full, Refused
 from app.tables.source import Down, Missing
 
@@ -93,7 +94,7 @@ def replace(path: Path, write: Callable[[Path], None], check: Callable[[], None]
             _settle(beside, path)
             check()
             os.replace(beside, path) if path.exists() else _link(beside, path)
-            _sync(path.parent)
+            files.sync(path.parent)
         finally:
             beside.unlink(missing_ok=True)
 
@@ -106,14 +107,8 @@ def _settle(beside: Path, path: Path) -> None:
             os.chown(beside, found.st_uid, found.st_gid)
         beside.chmod(found.st_mode & 0o777)
     except FileNotFoundError:
-        beside.chmod(0o666 & ~_umask())
-    _sync(beside)
-
-
-def _umask() -> int:
-    """The mask of new files; there is no way to ask for it that does not change it, but in /proc."""
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return int(next(line for line in lines if line.startswith("Umask:")).split()[1], 8)
+        beside.chmod(0o666 & ~files.umask())
+    files.sync(beside)
 
 
 def _link(beside: Path, path: Path) -> None:
@@ -122,14 +117,6 @@ def _link(beside: Path, path: Path) -> None:
         os.link(beside, path)
     except FileExistsError:
         raise Changed from None
-
-
-def _sync(path: Path) -> None:
-    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
 
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
